@@ -1,1 +1,5 @@
-//! (room under construction)
+//! The daemon of a Catalyst node: the shell that owns sockets, clocks, files and tasks.
+//!
+//! [`config`] says what the node is.
+
+pub mod config;

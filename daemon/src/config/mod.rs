@@ -1,0 +1,222 @@
+//! The configuration of a node: where it comes from, and the one parsed form that the rest of the daemon sees.
+//!
+//! [`Config`] and its parts are the effective configuration: every field parsed, defaulted and made absolute, with
+//! units in its types. Each part of the daemon is given only its section.
+
+mod endpoint;
+mod names;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use endpoint::{Host, Listen, ListenError, Scheme, ServiceUrl, ServiceUrlError};
+pub use names::{IssuerUrl, NameError, NodeId, OrgName, ServiceName};
+
+/// The effective configuration of one node. Paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Who this node is.
+    pub node: Node,
+    /// Where clients enter.
+    pub ingress: Ingress,
+    /// Where this node's own calls to services leave.
+    pub egress: Egress,
+    /// Services that this node offers, in the order given; names are unique.
+    pub services: Vec<Service>,
+    /// Whose tokens are accepted and what they allow.
+    pub auth: Auth,
+    /// The Envoy that carries the traffic.
+    pub envoy: Envoy,
+    /// The GraphQL gateway.
+    pub gateway: Gateway,
+    /// The xDS server that feeds Envoy.
+    pub xds: Xds,
+    /// The daemon's own log.
+    pub log: Log,
+    /// What must survive a restart; made at start (mode 0700) if absent.
+    pub state_dir: PathBuf,
+    /// Sockets and other things of one run; made at start (mode 0700) if absent.
+    pub run_dir: PathBuf,
+}
+
+/// Who this node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Unique within the organisation.
+    pub id: NodeId,
+    /// The organisation (trust domain) that the node belongs to.
+    pub org: OrgName,
+}
+
+/// The listener that clients reach: `:authority` names a service, the path `/graphql` the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ingress {
+    /// Never port 0.
+    pub address: SocketAddr,
+}
+
+/// The listeners for calls that start on this node; never reachable from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Egress {
+    /// The gateway's calls, which carry the client's token. Always a loopback address, never port 0.
+    pub address: SocketAddr,
+    /// The node's own calls (reading a subgraph's SDL), which have no token: a Unix socket that only the daemon's user
+    /// can open. At most [`MAX_SOCKET_PATH`] bytes.
+    pub node_socket: PathBuf,
+}
+
+/// Longest path of a Unix socket in bytes (`sun_path` less its NUL); a longer one is refused when configured.
+pub const MAX_SOCKET_PATH: usize = 107;
+
+/// One local service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Full name, under an organisation; the `:authority` that clients use.
+    pub name: ServiceName,
+    /// What the service speaks.
+    pub protocol: Protocol,
+    /// Where the service listens. The scheme fits the protocol; only GraphQL has a path.
+    pub url: ServiceUrl,
+    /// Free words for policies; sorted, without duplicates.
+    pub tags: Vec<String>,
+    /// Who may call it.
+    pub access: Access,
+}
+
+/// What a service speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// GraphQL over HTTP; a subgraph of the gateway.
+    Graphql,
+    /// HTTP/1.1 or HTTP/2.
+    Http,
+    /// gRPC over HTTP/2.
+    Grpc,
+    /// A byte stream.
+    Tcp,
+}
+
+/// Who may call a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Anybody, with or without a token.
+    Public,
+    /// Whoever brings a valid token of a trusted issuer; policies are not asked.
+    Authenticated,
+    /// Whoever brings a valid token and is permitted by the policies.
+    Policy,
+}
+
+/// Whose tokens are accepted and what they allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auth {
+    /// Trusted issuers; each `issuer` occurs once.
+    pub issuers: Vec<Issuer>,
+    /// Tolerated difference of clocks when `exp`, `nbf` and `iat` are checked; at most five minutes.
+    pub leeway: Duration,
+    /// Cedar policy files. Empty: any valid token may call any service.
+    pub policies: Vec<PathBuf>,
+}
+
+/// One trusted issuer of tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// The exact `iss` claim.
+    pub issuer: IssuerUrl,
+    /// The organisation whose users this issuer names.
+    pub organisation: OrgName,
+    /// File with the issuer's key set (RFC 7517).
+    pub jwks: PathBuf,
+    /// A token must name at least one of these in `aud`; never empty.
+    pub audiences: Vec<String>,
+    /// Signature algorithms that are accepted from this issuer; never empty.
+    pub algorithms: Vec<Algorithm>,
+}
+
+/// Signature algorithms (RFC 7518, RFC 8037) that can be allowed. `none` and HMAC never can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the names are those of the JOSE registry")]
+pub enum Algorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    EdDSA,
+}
+
+/// The Envoy that carries the traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envoy {
+    /// Whether the daemon starts, watches and ends Envoy itself.
+    pub process: EnvoyProcess,
+    /// Envoy's admin interface. Always a loopback address, never port 0.
+    pub admin_address: SocketAddr,
+    /// The filter module (`libcatalyst_filter.so`) that Envoy loads.
+    pub filter: PathBuf,
+    /// How long Envoy may finish requests in flight before it is ended.
+    pub drain_time: Duration,
+}
+
+/// Who runs Envoy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnvoyProcess {
+    /// The daemon does.
+    Managed {
+        /// The Envoy binary.
+        bin: PathBuf,
+        /// Where Envoy's own log goes. `None`: to the daemon's standard error.
+        log: Option<PathBuf>,
+        /// Number of worker threads. `None`: Envoy's choice, one for each core.
+        concurrency: Option<NonZeroU32>,
+    },
+    /// Somebody else does, with the bootstrap that the daemon prints.
+    External,
+}
+
+/// The GraphQL gateway, reached through ingress at `/graphql`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Whether the GraphQL services are federated at all.
+    pub enabled: bool,
+    /// Whether a browser that opens `/graphql` is given GraphiQL.
+    pub graphiql: bool,
+    /// Where the gateway listens for Envoy; at most [`MAX_SOCKET_PATH`] bytes.
+    pub socket: PathBuf,
+}
+
+/// The xDS server that feeds Envoy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Xds {
+    /// A Unix socket (by default), or a loopback address.
+    pub listen: Listen,
+}
+
+/// The daemon's own log, on standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// `tracing` directives, such as `info` or `info,catalystd::xds=debug`; known to parse.
+    pub level: String,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object in each line.
+    Json,
+}
