@@ -1,0 +1,82 @@
+//! Apollo Federation composition: the SDL of subgraphs in, the SDL of a supergraph or the reasons for
+//! refusal out. Pure: no clock, no socket, no file.
+
+mod errors;
+mod links;
+mod merge;
+mod model;
+mod parse;
+mod print;
+mod subgraph;
+
+pub use errors::{CompositionError, ErrorCode};
+
+/// A subgraph as it introduces itself.
+#[derive(Clone, Debug)]
+pub struct Subgraph {
+    /// Name, unique among the subgraphs.
+    pub name: String,
+    /// Where the gateway reaches it; copied into the supergraph as it is.
+    pub url: String,
+    /// Its schema, as `_service { sdl }` gives it.
+    pub sdl: String,
+}
+
+/// A composed supergraph.
+#[derive(Clone, Debug)]
+pub struct Supergraph {
+    /// The schema with the directives of the join specification.
+    pub sdl: String,
+}
+
+/// Composes subgraphs. The result does not depend on their order.
+pub fn compose(subgraphs: &[Subgraph]) -> Result<Supergraph, Vec<CompositionError>> {
+    let mut sorted: Vec<&Subgraph> = subgraphs.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut read = Vec::new();
+    let mut errors = Vec::new();
+    for s in sorted {
+        let graph = s.name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        match subgraph::Subgraph::read(&s.name, &s.url, &s.sdl, graph.into()) {
+            Ok(subgraph) => read.push(subgraph),
+            Err(faults) => errors.extend(faults.into_iter().map(|fault| CompositionError {
+                subgraphs: vec![s.name.clone()],
+                location: Some(parse::line_and_column(&s.sdl, fault.pos)),
+                ..CompositionError::new(ErrorCode::InvalidGraphql, fault.message)
+            })),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let supergraph = merge::merge(&read)?;
+    Ok(Supergraph { sdl: print::print(&supergraph) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_subgraphs_sharing_an_entity_compose() {
+        let link = "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.5\", import: [\"@key\", \"@tag\", \"@shareable\", \"@inaccessible\", \"@override\", \"@external\", \"@provides\", \"@requires\", \"@composeDirective\", \"@interfaceObject\", \"@requiresScopes\"])\n";
+        let books = format!(
+            "type Book @key(fields: \"id\") {{ id: ID! title: String! author: String! }}\ntype Query {{ books: [Book!]! book(id: ID!): Book }}\nschema {{ query: Query }}\n{link}"
+        );
+        let reviews = format!(
+            "type Book @key(fields: \"id\") {{ id: ID! reviews: [Review!]! }}\ntype Review {{ id: ID! body: String! rating: Int! }}\ntype Query {{ _empty: Boolean }}\n{link}"
+        );
+        let subgraph =
+            |name: &str, sdl: String| Subgraph { name: name.into(), url: format!("http://{name}"), sdl };
+        let supergraph = compose(&[subgraph("reviews", reviews), subgraph("books", books)]).unwrap();
+        for expected in [
+            "BOOKS @join__graph(name: \"books\", url: \"http://books\")",
+            "@join__type(graph: REVIEWS, key: \"id\")",
+            "title: String! @join__field(graph: BOOKS)",
+            "reviews: [Review!]! @join__field(graph: REVIEWS)",
+            "type Query\n  @join__type(graph: BOOKS)\n  @join__type(graph: REVIEWS)\n{",
+        ] {
+            assert!(supergraph.sdl.contains(expected), "{expected} is not in\n{}", supergraph.sdl);
+        }
+    }
+}
