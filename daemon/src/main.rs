@@ -1,1 +1,3 @@
+//! The daemon of a Catalyst node.
+
 fn main() {}

@@ -210,17 +210,6 @@ impl fmt::Display for Host {
     }
 }
 
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Graphql => "graphql",
-            Self::Http => "http",
-            Self::Grpc => "grpc",
-            Self::Tcp => "tcp",
-        })
-    }
-}
-
 /// Where a server of this node's own listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {

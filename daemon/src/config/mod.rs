@@ -15,7 +15,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use endpoint::{Host, Listen, ListenError, Scheme, ServiceUrl, ServiceUrlError};
-pub use names::{IssuerUrl, NameError, NodeId, OrgName, ServiceName};
+pub use names::{IssuerError, IssuerUrl};
+
+pub use catalyst_routing::name::{NameError, NodeId, OrgName, ServiceName};
+pub use catalyst_routing::service::Protocol;
 
 /// The effective configuration of one node. Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,20 +91,6 @@ pub struct Service {
     pub access: Access,
 }
 
-/// What a service speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// GraphQL over HTTP; a subgraph of the gateway.
-    Graphql,
-    /// HTTP/1.1 or HTTP/2.
-    Http,
-    /// gRPC over HTTP/2.
-    Grpc,
-    /// A byte stream.
-    Tcp,
-}
-
 /// Who may call a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -117,8 +106,10 @@ pub enum Access {
 /// Whose tokens are accepted and what they allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auth {
-    /// Trusted issuers; each `issuer` occurs once.
+    /// Trusted issuers; each `issuer` occurs once. Empty: no token is valid.
     pub issuers: Vec<Issuer>,
+    /// A token must name at least one of these in `aud`; never empty.
+    pub audiences: Vec<String>,
     /// Tolerated difference of clocks when `exp`, `nbf` and `iat` are checked; at most five minutes.
     pub leeway: Duration,
     /// Cedar policy files. Empty: any valid token may call any service.
@@ -134,8 +125,6 @@ pub struct Issuer {
     pub organisation: OrgName,
     /// File with the issuer's key set (RFC 7517).
     pub jwks: PathBuf,
-    /// A token must name at least one of these in `aud`; never empty.
-    pub audiences: Vec<String>,
     /// Signature algorithms that are accepted from this issuer; never empty.
     pub algorithms: Vec<Algorithm>,
 }
