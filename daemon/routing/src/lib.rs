@@ -4,7 +4,10 @@
 //! [`tag`]s and [`attributes`]; [`time`] and [`random`] numbers are arguments.
 
 pub mod attributes;
+pub mod fsm;
+pub mod message;
 pub mod name;
+pub mod notification;
 pub mod path;
 pub mod random;
 pub mod service;
