@@ -3,3 +3,5 @@
 //! [`config`] says what the node is.
 
 pub mod config;
+pub mod durable;
+pub mod jwks;
