@@ -27,7 +27,7 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {
     /// A file of the issuer's directory cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     File {
         /// The file.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum IssuerError {
         source: io::Error,
     },
     /// `key.pem` is not an ES256 key.
-    #[error("{path} is not a PKCS #8 PEM of a P-256 key: {source}; remove it and a new one is made")]
+    #[error("{path} is not a PKCS #8 PEM of a P-256 key; remove it and a new one is made")]
     Key {
         /// The file.
         path: PathBuf,

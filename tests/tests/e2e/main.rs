@@ -1,1 +1,3 @@
-fn main() {}
+//! The end-to-end tests: one program, a module for each subject.
+
+mod harness;

@@ -1,6 +1,6 @@
 //! The `books` service: an Apollo Federation 2 subgraph.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, process::ExitCode};
 
 use catalyst_examples::{books, server};
 use clap::Parser;
@@ -15,6 +15,12 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    server::serve("books", Args::parse().listen, server::router(books::schema())).await
+async fn main() -> ExitCode {
+    match server::serve("books", Args::parse().listen, server::router(books::schema())).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("books: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `dev-issuer`: makes a key once, and prints tokens signed with it.
 
-use std::{io::Write, path::PathBuf, time::SystemTime};
+use std::{io::Write, path::PathBuf, process::ExitCode, time::SystemTime};
 
 use anyhow::Context;
 use catalyst_examples::issuer::{Issuer, Token};
@@ -46,8 +46,18 @@ fn claim(text: &str) -> Result<(String, Value), String> {
     Ok((name.to_owned(), value))
 }
 
-fn main() -> anyhow::Result<()> {
-    let Args { dir, keys_only, issuer, subject, audience, expires_in, claims, other_key } = Args::parse();
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dev-issuer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
+    let Args { dir, keys_only, issuer, subject, audience, expires_in, claims, other_key } = args;
     let keys = Issuer::open(&dir)?;
     if keys_only {
         return Ok(());

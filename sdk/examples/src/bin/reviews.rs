@@ -1,6 +1,6 @@
 //! The `reviews` service: an Apollo Federation 2 subgraph.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, process::ExitCode};
 
 use catalyst_examples::{reviews, server};
 use clap::Parser;
@@ -15,6 +15,12 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    server::serve("reviews", Args::parse().listen, server::router(reviews::schema())).await
+async fn main() -> ExitCode {
+    match server::serve("reviews", Args::parse().listen, server::router(reviews::schema())).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("reviews: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
