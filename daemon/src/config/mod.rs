@@ -3,8 +3,19 @@
 //! [`Config`] and its parts are the effective configuration: every field parsed, defaulted and made absolute, with
 //! units in its types. Each part of the daemon is given only its section.
 
+mod document;
+mod effective;
 mod endpoint;
+mod flags;
+mod json;
+mod load;
 mod names;
+mod path;
+mod problem;
+mod raw;
+mod resolve;
+mod shape;
+mod text;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -15,7 +26,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use endpoint::{Host, Listen, ListenError, Scheme, ServiceUrl, ServiceUrlError};
+pub use flags::Flags;
+pub use load::{Loaded, load};
 pub use names::{IssuerError, IssuerUrl};
+pub use path::JsonPath;
+pub use problem::{Fault, Problem, Problems, Source};
+pub use resolve::Surroundings;
+pub use shape::schema;
+pub use text::{AddressError, DurationError, LogLevelError};
 
 pub use catalyst_routing::name::{NameError, NodeId, OrgName, ServiceName};
 pub use catalyst_routing::service::Protocol;
@@ -196,7 +214,8 @@ pub struct Xds {
 pub struct Log {
     /// How a line looks.
     pub format: LogFormat,
-    /// `tracing` directives, such as `info` or `info,catalystd::xds=debug`; known to parse.
+    /// A level, and optionally levels of single modules after it, as `tracing_subscriber`'s `Targets` reads them:
+    /// `info` or `info,catalystd::xds=debug`. Known to parse.
     pub level: String,
 }
 
@@ -209,3 +228,6 @@ pub enum LogFormat {
     /// One JSON object in each line.
     Json,
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,6 @@ const MAX_ISSUER: usize = 2048;
 
 /// Reads a service's name. One that lies under `org` is taken as it is; any other is placed under it, so that `books`
 /// and `books.acme.example` name the same service of `acme.example`.
-#[cfg_attr(not(test), expect(dead_code, reason = "the reader of configurations comes next"))]
 pub(super) fn service_name(text: &str, org: &OrgName) -> Result<ServiceName, NameError> {
     match ServiceName::new(text) {
         Ok(name) if name.is_under(org) => Ok(name),
