@@ -1,0 +1,8 @@
+//! The engine from outside: a configuration and a request in, a decision out.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod identity;
+mod policies;
+mod tokens;
