@@ -116,21 +116,21 @@ fn raw_service(service: &Service) -> RawService {
 }
 
 fn raw_auth(auth: &Auth) -> RawAuth {
-    let Auth { issuers, audiences, leeway, policies } = auth;
+    let Auth { issuers, leeway, policies } = auth;
     RawAuth {
         issuers: Some(issuers.iter().map(raw_issuer).collect()),
-        audiences: Some(audiences.clone()),
         leeway: text(WrittenDuration(*leeway)),
         policies: Some(policies.iter().map(|file| file.display().to_string()).collect()),
     }
 }
 
 fn raw_issuer(issuer: &Issuer) -> RawIssuer {
-    let Issuer { issuer, organisation, jwks, algorithms } = issuer;
+    let Issuer { issuer, organisation, jwks, audiences, algorithms } = issuer;
     RawIssuer {
         issuer: text(issuer),
         organisation: text(organisation),
         jwks: path(jwks),
+        audiences: Some(audiences.clone()),
         algorithms: Some(algorithms.clone()),
     }
 }

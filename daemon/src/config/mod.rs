@@ -124,10 +124,8 @@ pub enum Access {
 /// Whose tokens are accepted and what they allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auth {
-    /// Trusted issuers; each `issuer` occurs once. Empty: no token is valid.
+    /// Trusted issuers; each `issuer` occurs once, and all have the same audiences. Empty: no token is valid.
     pub issuers: Vec<Issuer>,
-    /// A token must name at least one of these in `aud`; never empty.
-    pub audiences: Vec<String>,
     /// Tolerated difference of clocks when `exp`, `nbf` and `iat` are checked; at most five minutes.
     pub leeway: Duration,
     /// Cedar policy files. Empty: any valid token may call any service.
@@ -143,6 +141,8 @@ pub struct Issuer {
     pub organisation: OrgName,
     /// File with the issuer's key set (RFC 7517).
     pub jwks: PathBuf,
+    /// A token must name at least one of these in `aud`; sorted, never empty.
+    pub audiences: Vec<String>,
     /// Signature algorithms that are accepted from this issuer; never empty.
     pub algorithms: Vec<Algorithm>,
 }

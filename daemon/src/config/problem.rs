@@ -191,6 +191,12 @@ pub enum Fault {
         /// The other place.
         first: JsonPath,
     },
+    /// Another value than in a place where it has to be the same.
+    #[error("it differs from {first}, and the filter asks the same of every token")]
+    Differs {
+        /// The other place.
+        first: JsonPath,
+    },
     /// The path of a socket is too long for the operating system.
     #[error("the socket's path `{}` has {} bytes; at most {MAX_SOCKET_PATH} are possible", .0.display(), .0.as_os_str().len())]
     SocketPath(PathBuf),
@@ -245,6 +251,7 @@ impl Fault {
             | Self::Name(_)
             | Self::Tag(_)
             | Self::Duplicate { .. }
+            | Self::Differs { .. }
             | Self::SocketPath(_) => return None,
         };
         Some(text.to_owned())
@@ -265,6 +272,7 @@ impl Fault {
                 Some("change the file, or give the whole list by --trusted-issuer".to_owned())
             }
             Self::SocketPath(_) => Some("choose a shorter directory with --run-dir".to_owned()),
+            Self::Differs { .. } => Some("give every issuer the same audiences".to_owned()),
             Self::Duplicate { .. } => Some("change one of the two, or leave one out".to_owned()),
             Self::TooLarge { .. }
             | Self::WrongType { .. }

@@ -115,10 +115,6 @@ pub(super) struct RawAuth {
     /// A trusted issuer of tokens; repeat it for each. For a single one the flags below are shorter.
     #[schemars(length(max = 64), extend("x-flag" = "trusted-issuer", "default" = []))]
     pub(super) issuers: Option<Vec<RawIssuer>>,
-    /// What a token's `aud` must name; one of them if it is repeated.
-    #[schemars(length(min = 1, max = 64))]
-    #[schemars(extend("x-flag" = "audience", "x-value" = "TEXT", "default" = ["catalyst"]))]
-    pub(super) audiences: Option<Vec<String>>,
     /// Tolerated difference of clocks when a token's times are checked, at most 5m.
     #[schemars(extend("x-value" = "TIME", "default" = "30s"))]
     pub(super) leeway: Option<String>,
@@ -140,6 +136,10 @@ pub(super) struct RawIssuer {
     /// File of the issuer's public keys (a JSON Web Key Set).
     #[schemars(extend("x-flag" = "jwks", "x-value" = "FILE"))]
     pub(super) jwks: Option<String>,
+    /// What a token's `aud` must name; one of them if it is repeated.
+    #[schemars(length(min = 1, max = 64))]
+    #[schemars(extend("x-flag" = "audience", "x-value" = "TEXT", "default" = ["catalyst"]))]
+    pub(super) audiences: Option<Vec<String>>,
     /// A signature algorithm that is accepted; repeatable.
     #[schemars(length(min = 1, max = 9))]
     #[schemars(extend("x-flag" = "algorithm", "x-value" = "ALG"))]

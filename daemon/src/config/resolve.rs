@@ -182,17 +182,16 @@ impl Resolver<'_, '_> {
     }
 
     fn auth(&mut self, raw: RawAuth, org: Option<&OrgName>) -> Option<Auth> {
-        let RawAuth { issuers, audiences, leeway, policies } = raw;
+        let RawAuth { issuers, leeway, policies } = raw;
         let at = JsonPath::default().key("auth");
         let issuers = self.issuers(&at.key("issuers"), issuers.unwrap_or_default(), org);
-        let audiences = self.audiences(&at.key("audiences"), audiences.unwrap_or_default());
         let leeway = self.duration(&at.key("leeway"), leeway, MAX_LEEWAY);
         let at = at.key("policies");
         let files = policies.unwrap_or_default();
         let policies: Vec<Option<PathBuf>> =
             files.iter().enumerate().map(|(index, text)| self.file(&at.index(index), text)).collect();
         let policies = policies.into_iter().collect::<Option<_>>();
-        Some(Auth { issuers: issuers?, audiences: audiences?, leeway: leeway?, policies: policies? })
+        Some(Auth { issuers: issuers?, leeway: leeway?, policies: policies? })
     }
 
     fn issuers(&mut self, at: &JsonPath, raw: Vec<RawIssuer>, org: Option<&OrgName>) -> Option<Vec<Issuer>> {
@@ -203,6 +202,7 @@ impl Resolver<'_, '_> {
             let at = at.index(index);
             if let Some(issuer) = self.issuer(&at, raw, org) {
                 self.once(&mut first, issuer.issuer.clone(), &at.key("issuer"));
+                self.same_audiences(&issuers, &issuer, &at.key("audiences"));
                 issuers.push(issuer);
             }
         }
@@ -210,7 +210,7 @@ impl Resolver<'_, '_> {
     }
 
     fn issuer(&mut self, at: &JsonPath, raw: RawIssuer, org: Option<&OrgName>) -> Option<Issuer> {
-        let RawIssuer { issuer, organisation, jwks, algorithms } = raw;
+        let RawIssuer { issuer, organisation, jwks, audiences, algorithms } = raw;
         let expected = "the `iss` of the tokens, such as https://id.acme.example";
         let issuer = self.needed(&at.key("issuer"), issuer, expected);
         let issuer =
@@ -221,10 +221,26 @@ impl Resolver<'_, '_> {
             Some(text) => self.parsed(&at.key("organisation"), &text, OrgName::new, Fault::Name),
             None => org.cloned(),
         };
+        let audiences = self.audiences(&at.key("audiences"), audiences.unwrap_or_default());
         let mut algorithms = algorithms.unwrap_or_default();
         algorithms.sort_unstable();
         algorithms.dedup();
-        Some(Issuer { issuer: issuer?, organisation: organisation?, jwks: jwks?, algorithms })
+        Some(Issuer {
+            issuer: issuer?,
+            organisation: organisation?,
+            jwks: jwks?,
+            audiences: audiences?,
+            algorithms,
+        })
+    }
+
+    /// The filter asks for one set of audiences, whoever issued the token.
+    fn same_audiences(&mut self, earlier: &[Issuer], issuer: &Issuer, at: &JsonPath) {
+        if earlier.first().is_some_and(|first| first.audiences != issuer.audiences) {
+            let value = Some(issuer.audiences.join(", "));
+            let first = JsonPath::default().key("auth").key("issuers").index(0).key("audiences");
+            self.report.add(self.document.source(at), at.clone(), value, Fault::Differs { first });
+        }
     }
 
     fn audiences(&mut self, at: &JsonPath, mut raw: Vec<String>) -> Option<Vec<String>> {

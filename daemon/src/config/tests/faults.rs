@@ -144,7 +144,7 @@ fn a_value_of_another_kind_is_told() {
     let allowed = r#"NotAllowed { allowed: ["graphql", "http", "grpc", "tcp"], suggestion: "#;
     check("services[1].protocol", json!("grahpql"), &format!("{allowed}Some(\"graphql\") }}"));
     check("services[1].protocol", json!("carrier pigeon"), &format!("{allowed}None }}"));
-    check("auth.audiences", json!([]), "Length { found: 0, min: 1, max: 64 }");
+    check("auth.issuers[0].audiences", json!([]), "Length { found: 0, min: 1, max: 64 }");
     check("services[0].tags", json!(vec!["a"; 33]), "Length { found: 33, min: 0, max: 32 }");
 }
 
@@ -193,7 +193,7 @@ fn names_urls_and_addresses_are_checked() {
     check("services[0].tags[0]", json!(""), "Tag(Length { length: 0 })");
     check("auth.issuers[0].issuer", json!("id.acme.example"), "Issuer(NotUrl)");
     check("auth.issuers[0].jwks", json!(""), "Empty");
-    check("auth.audiences[0]", json!(""), "Empty");
+    check("auth.issuers[0].audiences[0]", json!(""), "Empty");
     check("auth.leeway", json!("30"), "Duration(Form)");
     check("auth.leeway", json!("6m"), "Duration(TooLong { limit: 300s })");
     check("envoy.drain_time", json!("2h"), "Duration(TooLong { limit: 3600s })");
@@ -215,6 +215,9 @@ fn what_may_occur_once_is_told_with_its_first_place() {
         &[("auth.issuers[1]", issuer)],
         &[("auth.issuers[1].issuer", &first("auth.issuers[0].issuer"))],
     );
+    let issuer = json!({"issuer": "https://b.example", "jwks": "b.json", "audiences": ["shop"]});
+    let differs = format!("Differs {{ first: {:?} }}", place_of("auth.issuers[0].audiences"));
+    check_all(&[("auth.issuers[1]", issuer)], &[("auth.issuers[1].audiences", &differs)]);
     check("egress.address", json!("127.0.0.1:10000"), &first("ingress.address"));
     check("envoy.admin_address", json!("127.0.0.1:10001"), &first("egress.address"));
     check("xds.listen", json!("127.0.0.1:9901"), &first("envoy.admin_address"));

@@ -33,9 +33,9 @@ fn others() -> Value {
                 "issuer": "https://id.globex.example/",
                 "organisation": "globex.example",
                 "jwks": "keys/other.json",
+                "audiences": ["library", "shop"],
                 "algorithms": ["RS512", "EdDSA"],
             }],
-            "audiences": ["library", "shop"],
             "leeway": "1500ms",
             "policies": ["a.cedar", "/etc/b.cedar"],
         },
@@ -175,7 +175,7 @@ fn the_shortest_command_line_makes_a_node() {
     assert_eq!(config.services[0].access, Access::Policy);
     assert_eq!(config.auth.issuers[0].organisation, config.node.org);
     assert_eq!(config.auth.issuers[0].jwks, place.path().join("keys.json"));
-    assert_eq!(config.auth.audiences, ["catalyst"]);
+    assert_eq!(config.auth.issuers[0].audiences, ["catalyst"]);
     assert_eq!(config.state_dir, place.path().join("edge-1.catalyst"));
     assert_eq!(config.run_dir, config.state_dir.join("run"));
     assert_eq!(config.xds.listen, Listen::Unix(config.run_dir.join("xds.sock")));
@@ -235,7 +235,7 @@ fn the_description_says_where_each_value_came_from() {
         ("log.level", "--log-level"),
         ("log.format", "default"),
         ("state_dir", "default"),
-        ("auth.audiences", "default"),
+        ("auth.issuers[0].audiences", "default"),
     ] {
         assert_eq!(sources[path], source, "{path}");
     }
