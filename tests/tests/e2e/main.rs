@@ -1,3 +1,4 @@
 //! The end-to-end tests: one program, a module for each subject.
 
 mod harness;
+mod panics;
