@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use catalyst_authz::decision::DENY_ID_HEADER;
-use catalyst_authz::{Allow, Decision, Deny, Route, Timestamp};
+use catalyst_authz::proxy::{self, Headers, Response};
+use catalyst_authz::{Allow, Decision, Deny, Engine, Route, Timestamp};
 use envoy_dynamic_module::abi::{
     envoy_dynamic_module_type_http_header_type as HeaderMap,
     envoy_dynamic_module_type_on_http_filter_request_headers_status as RequestHeadersStatus,
@@ -12,9 +12,9 @@ use envoy_dynamic_module::abi::{
 };
 use envoy_dynamic_module::{EnvoyHttpFilter, HttpFilter, envoy_log_debug, envoy_log_error};
 
-use crate::access_log;
 use crate::config::Shared;
-use crate::request::{Headers, is_reserved, question};
+use crate::request::attributes;
+use crate::settings::AccessLog;
 
 /// The filter of one stream.
 pub(crate) struct AuthzFilter {
@@ -30,16 +30,9 @@ impl AuthzFilter {
 
 impl<EHF: EnvoyHttpFilter> HttpFilter<EHF> for AuthzFilter {
     fn on_request_headers(&mut self, envoy: &mut EHF, _end_of_stream: bool) -> RequestHeadersStatus {
-        let engine = self.shared.engine.load();
-        let (decision, reserved) = {
-            let route = route(envoy);
-            let headers = Headers::walk(envoy, &engine, route);
-            let decision =
-                engine.decide(&question(envoy, route, &headers), Timestamp::from(SystemTime::now()));
-            (decision, headers.reserved)
-        };
+        let (decision, reserved) = decide(envoy, &self.shared.engine.load());
         self.shared.stats.count(envoy, &decision, &self.shared.reloads);
-        access_log::write(envoy, &decision, self.shared.access_log);
+        self.write_metadata(envoy, &decision);
         match decision {
             Decision::Allow(allow) => admit(envoy, &allow, &reserved),
             Decision::Deny(deny) => {
@@ -51,24 +44,47 @@ impl<EHF: EnvoyHttpFilter> HttpFilter<EHF> for AuthzFilter {
 
     /// Some servers merge trailers into headers, so what a client must not send as the one it must not as the other.
     fn on_request_trailers(&mut self, envoy: &mut EHF) -> RequestTrailersStatus {
-        let mut reserved = Vec::new();
-        {
-            let engine = self.shared.engine.load();
-            let route = route(envoy).or(engine.default_route());
-            envoy.for_each_header(HeaderMap::RequestTrailer, &mut |name, _| {
-                if is_reserved(name.as_slice(), route) {
-                    reserved.push(name.as_slice().to_vec());
-                }
-            });
+        let reserved = reserved_trailers(envoy, &self.shared.engine.load());
+        if reserved.iter().all(|name| envoy.remove_request_trailer(name)) {
+            return RequestTrailersStatus::Continue;
         }
-        for name in &reserved {
-            if !envoy.remove_request_trailer(name) {
-                fail(envoy, "a reserved trailer could not be removed");
-                return RequestTrailersStatus::StopIteration;
+        fail(envoy, "a reserved trailer could not be removed");
+        RequestTrailersStatus::StopIteration
+    }
+}
+
+impl AuthzFilter {
+    /// Shows the decision to the access log and to later filters.
+    fn write_metadata<EHF: EnvoyHttpFilter>(&self, envoy: &mut EHF, decision: &Decision) {
+        match (decision, self.shared.access_log) {
+            (Decision::Allow(_), AccessLog::Denials) => {}
+            (Decision::Allow(_), AccessLog::All)
+            | (Decision::Deny(_), AccessLog::Denials | AccessLog::All) => {
+                let entries = proxy::metadata(decision);
+                let entries: Vec<_> = entries.iter().map(|(key, value)| (*key, value.as_ref())).collect();
+                envoy.set_dynamic_metadata_strings(proxy::METADATA_NAMESPACE, &entries);
             }
         }
-        RequestTrailersStatus::Continue
     }
+}
+
+/// The decision, and the names of the request's headers that the client should not have sent.
+fn decide<EHF: EnvoyHttpFilter>(envoy: &EHF, engine: &Engine) -> (Decision, Vec<Vec<u8>>) {
+    let mut headers = Headers::new(engine, route(envoy));
+    envoy.for_each_header(HeaderMap::RequestHeader, &mut |name, value| {
+        headers.visit(name.as_slice(), value.as_slice());
+    });
+    let request = proxy::request(&headers, &attributes(envoy));
+    let decision = engine.decide(&request, Timestamp::from(SystemTime::now()));
+    (decision, headers.reserved().iter().map(|name| name.to_vec()).collect())
+}
+
+fn reserved_trailers<EHF: EnvoyHttpFilter>(envoy: &EHF, engine: &Engine) -> Vec<Vec<u8>> {
+    let mut trailers = Headers::new(engine, route(envoy));
+    envoy.for_each_header(HeaderMap::RequestTrailer, &mut |name, value| {
+        trailers.visit(name.as_slice(), value.as_slice());
+    });
+    trailers.reserved().iter().map(|name| name.to_vec()).collect()
 }
 
 /// The configuration of the stream's route.
@@ -80,27 +96,19 @@ fn route<EHF: EnvoyHttpFilter>(envoy: &EHF) -> Option<&Route> {
 fn admit<EHF: EnvoyHttpFilter>(envoy: &mut EHF, allow: &Allow, reserved: &[Vec<u8>]) -> RequestHeadersStatus {
     let stripped = reserved.iter().all(|name| envoy.remove_request_header(name));
     let set = allow.headers().all(|(name, value)| envoy.set_request_header(name, value.as_bytes()));
-    if !(stripped && set) {
-        fail(envoy, "the identity headers could not be set");
-        return RequestHeadersStatus::StopIteration;
+    if stripped && set {
+        return RequestHeadersStatus::Continue;
     }
-    RequestHeadersStatus::Continue
+    fail(envoy, "the identity headers could not be set");
+    RequestHeadersStatus::StopIteration
 }
 
 /// Answers in the upstream's place. The client learns what RFC 6750 says it may, and the denial's id.
 fn refuse<EHF: EnvoyHttpFilter>(envoy: &mut EHF, deny: &Deny) {
-    let (reason, id) = (deny.reason().name(), deny.id());
-    envoy_log_debug!(
-        "catalyst: denied {id}: {reason}, issuer {:?}, policies {:?}",
-        deny.issuer(),
-        deny.policies()
-    );
-    let challenge = deny.www_authenticate();
-    let mut headers: Vec<(&str, &[u8])> = vec![(DENY_ID_HEADER, id.as_str().as_bytes())];
-    headers.extend(challenge.as_ref().map(|challenge| ("www-authenticate", challenge.as_bytes())));
-    let body = format!("{} (denied as {id})\n", deny.description());
-    let details = format!("catalyst_{reason}");
-    envoy.send_response(u32::from(deny.status()), &headers, Some(body.as_bytes()), Some(&details));
+    envoy_log_debug!("catalyst: denied {deny:?}");
+    let Response { status, headers, body, details } = Response::from(deny);
+    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    envoy.send_response(u32::from(status), &headers, Some(body.as_bytes()), Some(&details));
 }
 
 /// Answers a request that the engine allowed but that Envoy did not let us make safe.

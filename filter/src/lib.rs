@@ -10,16 +10,15 @@
 //! ```
 //!
 //! - [`config`]: the filter's and the routes' JSON become an engine and routes;
-//! - [`request`]: what Envoy knows of a request becomes the engine's question;
+//! - [`request`]: what Envoy knows of a request;
 //! - [`filter`]: strips what a client must not send, asks, and carries the decision out;
 //! - [`files`]: what a configuration names is watched, and the engine replaced as a whole;
-//! - [`stats`], [`access_log`]: decisions in Envoy's own counters and logs;
+//! - [`stats`]: decisions in Envoy's own counters;
 //! - [`settings`]: the few that are the module's and not the engine's.
 //!
 //! The module keeps no state of its own beside its configurations, and starts no thread unless a configuration
 //! names files.
 
-mod access_log;
 mod config;
 mod files;
 mod filter;

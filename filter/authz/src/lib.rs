@@ -14,6 +14,7 @@
 //! | [`engine`] | [`Engine`]: one configuration, ready to decide |
 //! | [`request`], [`route`] | what a decision is about |
 //! | [`decision`] | what comes out: identity and headers, or reason, status and deny id |
+//! | [`proxy`] | both in the terms of a proxy, for the shells to share |
 //! | [`jose`] | strict base64url, JSON, JOSE header, JWS, JWK |
 //! | [`keys`] | the key sets of the issuers, each bound to one organisation |
 //! | [`claims`] | the claims of a verified token |
@@ -39,6 +40,7 @@ pub mod decision;
 pub mod engine;
 pub mod jose;
 pub mod keys;
+pub mod proxy;
 pub mod request;
 pub mod route;
 
