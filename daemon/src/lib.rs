@@ -4,5 +4,6 @@
 
 pub mod config;
 pub mod durable;
+pub mod envoy;
 pub mod jwks;
 pub mod xds;
