@@ -2,11 +2,24 @@
 //!
 //! [`Config`] and its parts are the effective configuration: every field parsed, defaulted and made absolute, with
 //! units in its types. Each part of the daemon is given only its section.
+//!
+//! ```text
+//! file ──► json ─┐                                                 ┌─► effective: written back, with sources
+//!                ├─► document ─► raw ─► resolve ─► Config ─────────┼─► inspect: files read, addresses tried
+//! flags ─────────┘   (checked against the shape, merged,           └─► filter: what Envoy's filter is given
+//!                     each value with its source)
+//! ```
+//!
+//! [`load`] goes from left to right without touching anything that the configuration names; [`Loaded::read_files`] and
+//! [`Loaded::check_addresses`] look at the machine. All of them tell everything that is wrong, as [`Problems`]. The
+//! environment is no source of configuration.
 
 mod document;
 mod effective;
 mod endpoint;
+mod filter;
 mod flags;
+mod inspect;
 mod json;
 mod load;
 mod names;
@@ -26,7 +39,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use endpoint::{Host, Listen, ListenError, Scheme, ServiceUrl, ServiceUrlError};
+pub use filter::filter_config;
 pub use flags::Flags;
+pub use inspect::Files;
 pub use load::{Loaded, load};
 pub use names::{IssuerError, IssuerUrl};
 pub use path::JsonPath;
@@ -35,6 +50,8 @@ pub use resolve::Surroundings;
 pub use shape::schema;
 pub use text::{AddressError, DurationError, LogLevelError};
 
+pub use catalyst_authz::config::Access;
+pub use catalyst_authz::jose::Algorithm;
 pub use catalyst_routing::name::{NameError, NodeId, OrgName, ServiceName};
 pub use catalyst_routing::service::Protocol;
 
@@ -109,18 +126,6 @@ pub struct Service {
     pub access: Access,
 }
 
-/// Who may call a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Access {
-    /// Anybody, with or without a token.
-    Public,
-    /// Whoever brings a valid token of a trusted issuer; policies are not asked.
-    Authenticated,
-    /// Whoever brings a valid token and is permitted by the policies.
-    Policy,
-}
-
 /// Whose tokens are accepted and what they allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auth {
@@ -145,21 +150,6 @@ pub struct Issuer {
     pub audiences: Vec<String>,
     /// Signature algorithms that are accepted from this issuer; never empty.
     pub algorithms: Vec<Algorithm>,
-}
-
-/// Signature algorithms (RFC 7518, RFC 8037) that can be allowed. `none` and HMAC never can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the names are those of the JOSE registry")]
-pub enum Algorithm {
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    EdDSA,
 }
 
 /// The Envoy that carries the traffic.

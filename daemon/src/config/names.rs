@@ -5,7 +5,7 @@ use std::fmt;
 use super::{NameError, OrgName, ServiceName};
 
 /// Longest issuer in bytes; a longer one is refused.
-const MAX_ISSUER: usize = 2048;
+const MAX_ISSUER: usize = 1024;
 
 /// Reads a service's name. One that lies under `org` is taken as it is; any other is placed under it, so that `books`
 /// and `books.acme.example` name the same service of `acme.example`.

@@ -191,6 +191,24 @@ pub enum Fault {
         /// The other place.
         first: JsonPath,
     },
+    /// No file that can be run.
+    #[error("it is no executable file")]
+    NotExecutable,
+    /// No directory, or one that cannot be made or written.
+    #[error("the directory cannot be used: {0}")]
+    Directory(io::Error),
+    /// The filter would refuse the file's content.
+    #[error("{}", without_path(.0))]
+    Refused(catalyst_authz::config::ConfigError),
+    /// Somebody listens there already.
+    #[error("the address is in use")]
+    AddressInUse,
+    /// The operating system does not let this user listen there.
+    #[error("cannot listen there: {0}")]
+    AddressUnusable(io::Error),
+    /// Another daemon answers at this node's socket.
+    #[error("another daemon is running on it: it answers at `{}`", .0.display())]
+    SocketInUse(PathBuf),
     /// Another value than in a place where it has to be the same.
     #[error("it differs from {first}, and the filter asks the same of every token")]
     Differs {
@@ -252,6 +270,12 @@ impl Fault {
             | Self::Tag(_)
             | Self::Duplicate { .. }
             | Self::Differs { .. }
+            | Self::NotExecutable
+            | Self::Directory(_)
+            | Self::Refused(_)
+            | Self::AddressInUse
+            | Self::AddressUnusable(_)
+            | Self::SocketInUse(_)
             | Self::SocketPath(_) => return None,
         };
         Some(text.to_owned())
@@ -272,6 +296,18 @@ impl Fault {
                 Some("change the file, or give the whole list by --trusted-issuer".to_owned())
             }
             Self::SocketPath(_) => Some("choose a shorter directory with --run-dir".to_owned()),
+            Self::NotExecutable => flag.map(|flag| format!("name the program with {flag}")),
+            Self::Directory(_) => {
+                flag.map(|flag| format!("name a directory that this user may write with {flag}"))
+            }
+            Self::Refused(_) => Some("correct the file".to_owned()),
+            Self::AddressInUse => flag.map(|flag| {
+                format!(
+                    "stop the program that listens there (`ss -ltnp` names it), or choose another with {flag}"
+                )
+            }),
+            Self::AddressUnusable(_) => flag.map(|flag| format!("choose another with {flag}")),
+            Self::SocketInUse(_) => Some("stop that daemon, or give this one another --run-dir".to_owned()),
             Self::Differs { .. } => Some("give every issuer the same audiences".to_owned()),
             Self::Duplicate { .. } => Some("change one of the two, or leave one out".to_owned()),
             Self::TooLarge { .. }
@@ -290,6 +326,12 @@ impl Fault {
             | Self::Empty => flag.map(|flag| format!("correct it, or override it with {flag}")),
         }
     }
+}
+
+/// The path in the filter's configuration, which an operator does not write, says nothing to him.
+fn without_path(error: &catalyst_authz::config::ConfigError) -> String {
+    let text = error.to_string();
+    text.strip_prefix(&format!("{}: ", error.path())).unwrap_or(&text).to_owned()
 }
 
 /// Longest piece of a value that is quoted back, in characters; the rest is left out.

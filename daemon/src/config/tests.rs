@@ -2,6 +2,7 @@
 
 mod faults;
 mod fields;
+mod machine;
 
 use std::path::{Path, PathBuf};
 

@@ -342,7 +342,7 @@ fn any_json_is_read_or_refused() {
         ]
     });
     let place = Place::new();
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) };
     proptest!(config, |(document in document)| {
         match place.load(Some(&document.to_string()), &["--node-id", "a", "--org", "b.example"]) {
             Ok(loaded) => {
