@@ -1,6 +1,7 @@
 //! Developer and first-user commands, run as `cargo xtask COMMAND`.
 //!
 //! - [`up`]: builds, starts the two example services and a node, queries it, and stays until ctrl-c.
+//! - [`bench`]: builds and runs a benchmark.
 //! - [`check`]: `test`: formatting, lints, one build, every test; what CI runs.
 //! - [`envoy`]: gets the pinned Envoy into the target folder.
 //! - [`walls`]: which crate may depend on what; a test over `cargo tree`.
@@ -9,6 +10,7 @@
 //! Deliberately absent: an async runtime and anything that takes long to build, since this is the first thing that a
 //! new user compiles.
 
+mod bench;
 mod check;
 mod envoy;
 mod http;
@@ -32,6 +34,8 @@ cargo xtask COMMAND
             stays until ctrl-c. --once: stop after the queries.
             --free-ports: listen on free ports instead of those of envoy/quickstart.json.
   test      formatting, lints, build, all tests; installs what they need
+  bench NAME|all [--quick]
+            build and run a benchmark; results go to bench/results
   envoy     get Envoy into the target folder and print where it is
 
 environment
@@ -41,6 +45,7 @@ environment
 enum Command {
     Help,
     Up(up::Options),
+    Bench(bench::Options),
     Test,
     Envoy,
 }
@@ -69,6 +74,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Help => print!("{USAGE}"),
         Command::Up(options) => up::up(&workspace, &interrupt, &options)?,
+        Command::Bench(options) => bench::bench(&workspace, &interrupt, &options)?,
         Command::Test => check::test(&workspace, &interrupt)?,
         Command::Envoy => println!("{}", envoy::ensure(&workspace, &interrupt)?.display()),
     }
@@ -81,6 +87,7 @@ fn parse(arguments: &[String]) -> anyhow::Result<Command> {
         None | Some("help" | "--help" | "-h") => Command::Help,
         Some("test") => Command::Test,
         Some("envoy") => Command::Envoy,
+        Some("bench") => return bench::Options::parse(words).map(Command::Bench),
         Some("up") => return up::Options::parse(words).map(Command::Up),
         Some(other) => bail!("there is no command `{other}`"),
     };
@@ -114,5 +121,8 @@ mod tests {
         check("up --twice", Err("`--twice`"));
         check("up --profile fast", Err("`fast`"));
         check("up --profile", Err("--profile"));
+        check("bench filter --quick", Ok(()));
+        check("bench", Err("`all`"));
+        check("bench one two", Err("`two`"));
     }
 }
