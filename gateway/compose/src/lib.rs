@@ -2,12 +2,15 @@
 //! refusal out. Pure: no clock, no socket, no file.
 
 mod errors;
+mod graphql;
 mod links;
 mod merge;
 mod model;
+mod names;
 mod parse;
 mod print;
 mod subgraph;
+mod upgrade;
 
 pub use errors::{CompositionError, ErrorCode};
 
@@ -33,24 +36,33 @@ pub struct Supergraph {
 pub fn compose(subgraphs: &[Subgraph]) -> Result<Supergraph, Vec<CompositionError>> {
     let mut sorted: Vec<&Subgraph> = subgraphs.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut read = Vec::new();
-    let mut errors = Vec::new();
-    for s in sorted {
-        let graph = s.name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-        match subgraph::Subgraph::read(&s.name, &s.url, &s.sdl, graph.into()) {
-            Ok(subgraph) => read.push(subgraph),
-            Err(faults) => errors.extend(faults.into_iter().map(|fault| CompositionError {
-                subgraphs: vec![s.name.clone()],
-                location: Some(parse::line_and_column(&s.sdl, fault.pos)),
-                ..CompositionError::new(ErrorCode::InvalidGraphql, fault.message)
-            })),
-        }
-    }
+    let names: Vec<&str> = sorted.iter().map(|s| s.name.as_str()).collect();
+    let errors = names::check(&names);
     if !errors.is_empty() {
         return Err(errors);
     }
-    let supergraph = merge::merge(&read)?;
-    Ok(Supergraph { sdl: print::print(&supergraph) })
+    let mut read = read(&sorted, &names)?;
+    upgrade::upgrade(&mut read)?;
+    let merged = merge::merge(&read)?;
+    Ok(Supergraph { sdl: print::print(&merged.schema) })
+}
+
+/// Reads every subgraph, so that the faults of all come at once.
+fn read(sorted: &[&Subgraph], names: &[&str]) -> Result<Vec<subgraph::Subgraph>, Vec<CompositionError>> {
+    let mut read = Vec::new();
+    let mut errors = Vec::new();
+    for (given, graph) in sorted.iter().zip(names::graph_values(names)) {
+        match subgraph::Subgraph::read(&given.name, &given.url, &given.sdl, graph) {
+            Ok(subgraph) => read.push(subgraph),
+            Err(faults) => errors.extend(faults.into_iter().map(|fault| CompositionError {
+                coordinate: fault.coordinate,
+                subgraphs: vec![given.name.clone()],
+                location: Some(parse::line_and_column(&given.sdl, fault.pos)),
+                ..CompositionError::new(fault.code, fault.message)
+            })),
+        }
+    }
+    if errors.is_empty() { Ok(read) } else { Err(errors) }
 }
 
 #[cfg(test)]

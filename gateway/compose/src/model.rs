@@ -79,6 +79,7 @@ impl fmt::Display for TypeRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Role {
     Authenticated,
+    CacheTag,
     ComposeDirective,
     Context,
     Cost,
@@ -108,9 +109,21 @@ pub(crate) struct Directive {
     pub name: Name,
     pub role: Role,
     pub arguments: Vec<(Name, Value)>,
-    /// Written on an `extend …` block.
-    pub on_extension: bool,
+    pub block: Block,
     pub pos: Pos,
+}
+
+/// Which block of a type something is written in: its definition, or the n-th `extend …` block of the
+/// document. A directive on a block speaks of the fields of that block only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Block(pub u32);
+
+impl Block {
+    pub(crate) const DEFINITION: Block = Block(0);
+
+    pub(crate) fn is_extension(self) -> bool {
+        self != Block::DEFINITION
+    }
 }
 
 impl Directive {
@@ -119,9 +132,15 @@ impl Directive {
             name: name.into(),
             role: Role::Custom,
             arguments: arguments.into_iter().map(|(name, value)| (name.into(), value)).collect(),
-            on_extension: false,
+            block: Block::DEFINITION,
             pos: Pos::default(),
         }
+    }
+
+    /// One whose name composition chose, so that its role is known.
+    pub(crate) fn with_role(mut self, role: Role) -> Directive {
+        self.role = role;
+        self
     }
 
     pub(crate) fn argument(&self, name: &str) -> Option<&Value> {
@@ -160,8 +179,7 @@ pub(crate) struct Field {
     pub arguments: IndexMap<Name, InputValue>,
     pub ty: TypeRef,
     pub directives: Vec<Directive>,
-    /// Written in an `extend …` block.
-    pub on_extension: bool,
+    pub block: Block,
     pub pos: Pos,
 }
 
@@ -257,8 +275,8 @@ impl TypeDef {
         }
     }
 
-    /// Nothing but extensions: `extend type`, or `type … @extends`.
-    pub(crate) fn is_extension_only(&self) -> bool {
+    /// Written as an extension of a type of another subgraph: `extend type`, or `type … @extends`.
+    pub(crate) fn is_federation_extension(&self) -> bool {
         !self.defined || self.has(Role::Extends)
     }
 }

@@ -36,35 +36,73 @@ impl fmt::Display for Version {
 pub(crate) struct SpecUrl {
     /// The URL without version, query and fragment.
     pub identity: String,
-    /// Last path segment, where it can be a GraphQL name.
-    pub name: Option<Name>,
-    pub version: Option<Version>,
+    pub name: Name,
+    pub version: Version,
+}
+
+/// Why a URL names no specification.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SpecUrlError {
+    #[error("`{0}` is no absolute URL; expected `https://host/name/v1.0`")]
+    Relative(String),
+    #[error("`{0}` has no path; expected it to end in `/name/v1.0`")]
+    NoPath(String),
+    #[error("`{0}` does not end in a version; expected `…/v1.0`")]
+    NoVersion(String),
+    #[error("`{0}` names no specification before its version; expected it to end in `/name/v1.0`")]
+    NoName(String),
 }
 
 impl SpecUrl {
-    pub(crate) fn parse(url: &str) -> SpecUrl {
-        let path = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-        let (rest, last) = split_last(path);
-        let version = Version::parse(last);
-        let (identity, name) = if version.is_some() { (rest, split_last(rest).1) } else { (path, last) };
-        SpecUrl { identity: identity.to_owned(), name: is_name(name).then(|| name.into()), version }
+    pub(crate) fn parse(url: &str) -> Result<SpecUrl, SpecUrlError> {
+        let whole = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        let path_start = whole.find("://").ok_or_else(|| SpecUrlError::Relative(url.to_owned()))? + 3;
+        let (rest, last) =
+            split_last(whole, path_start).ok_or_else(|| SpecUrlError::NoPath(url.to_owned()))?;
+        let version = Version::parse(last).ok_or_else(|| SpecUrlError::NoVersion(url.to_owned()))?;
+        let name = split_last(rest, path_start).map(|(_, name)| name).filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| SpecUrlError::NoName(url.to_owned()))?.into();
+        Ok(SpecUrl { identity: rest.to_owned(), name, version })
+    }
+}
+
+impl fmt::Display for SpecUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.identity, self.version)
     }
 }
 
 /// Last segment of the path and what stands before it; the host is no segment.
-fn split_last(url: &str) -> (&str, &str) {
-    let path_start = url.find("://").map_or(0, |i| i + 3);
-    match url[path_start..].rfind('/') {
-        Some(slash) => (&url[..path_start + slash], &url[path_start + slash + 1..]),
-        None => (url, ""),
-    }
+fn split_last(url: &str, path_start: usize) -> Option<(&str, &str)> {
+    let slash = path_start + url[path_start..].rfind('/')?;
+    Some((&url[..slash], &url[slash + 1..]))
 }
 
-/// A name a link may take: `__` would collide with the separator of namespaced elements.
-fn is_name(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !text.contains("__")
-        && !text.ends_with('_')
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, expected: Option<(&str, &str, Version)>) {
+        let parsed = SpecUrl::parse(url).ok();
+        let found = parsed.as_ref().map(|u| (u.identity.as_str(), &*u.name, u.version));
+        assert_eq!(found, expected, "{url}");
+    }
+
+    #[test]
+    fn a_url_splits_into_identity_name_and_version() {
+        let expected = Some(("https://specs.apollo.dev/federation", "federation", Version::new(2, 9)));
+        check("https://specs.apollo.dev/federation/v2.9", expected);
+        check("https://specs.apollo.dev/federation/v2.9/?a=b#c", expected);
+        check("https://h/a/b/v0.1", Some(("https://h/a/b", "b", Version::new(0, 1))));
+    }
+
+    #[test]
+    fn a_url_without_name_or_version_is_refused() {
+        for url in ["", "federation/v2.0", "https://h", "https://h/", "https://h/v1.0", "https://h/a/1.0"] {
+            check(url, None);
+        }
+        for version in ["v1", "v1.", "v.1", "v1.x", "v-1.0", "v1.0.0", "v99999999999.0"] {
+            check(&format!("https://h/a/{version}"), None);
+        }
+    }
 }

@@ -1,90 +1,238 @@
-//! Merging of fields of objects, interfaces and inputs.
+//! Merging of the fields of objects and interfaces.
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{Merger, Sources};
-use crate::model::{Directive, Directives, Field, InputValue, Name, Role, TypeDef, Value};
+use super::overrides::Standing;
+use super::{Merger, Sources, description, listed, pick};
+use crate::errors::{CompositionError, ErrorCode};
+use crate::model::{
+    Block, Directive, Directives, Field, InputValue, Kind, Name, Pos, Role, TypeDef, TypeRef, Value,
+};
+use crate::subgraph::fields_argument;
+
+/// One field being merged.
+pub(super) struct FieldSources<'s, 'a> {
+    pub parent: &'s Name,
+    pub kind: Kind,
+    pub parents: &'s Sources<'a, TypeDef>,
+    pub fields: Sources<'a, Field>,
+    /// What overrides leave of each subgraph's field.
+    pub standing: Vec<Standing>,
+}
+
+impl FieldSources<'_, '_> {
+    pub(super) fn coordinate(&self) -> String {
+        let name = self.fields.iter().flatten().next().map_or("", |f| &f.name);
+        format!("{}.{name}", self.parent)
+    }
+}
 
 impl<'a> Merger<'a> {
     pub(super) fn merge_fields(&mut self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
         let names: IndexSet<&Name> = sources.iter().flatten().flat_map(|t| t.fields.keys()).collect();
         for name in names {
-            let fields: Sources<'a, Field> =
-                sources.iter().map(|t| t.and_then(|t| t.fields.get(name))).collect();
-            let field = self.merge_field(sources, &fields, name);
+            let mut set = FieldSources {
+                parent: &merged.name,
+                kind: merged.kind,
+                parents: sources,
+                fields: pick(sources, |t| t.fields.get(name)),
+                standing: Vec::new(),
+            };
+            set.standing = self.resolve_overrides(&set, name);
+            let field = self.merge_field(&set, name);
+            self.check_sharing(&set, name);
             merged.fields.insert(name.clone(), field);
         }
     }
 
-    fn merge_field(
-        &mut self,
-        parents: &Sources<'a, TypeDef>,
-        fields: &Sources<'a, Field>,
-        name: &Name,
-    ) -> Field {
-        let first = fields.iter().flatten().next().expect("the name comes from one of the sources");
-        let mut merged = Field {
-            name: name.clone(),
-            description: fields.iter().flatten().find_map(|f| f.description.clone()),
-            arguments: IndexMap::new(),
-            ty: first.ty.clone(),
-            directives: Vec::new(),
-            on_extension: false,
-            pos: crate::model::Pos::default(),
-        };
-        let argument_names: IndexSet<&Name> =
-            fields.iter().flatten().flat_map(|f| f.arguments.keys()).collect();
-        for argument in argument_names {
-            let all: Sources<'_, InputValue> =
-                fields.iter().map(|f| f.and_then(|f| f.arguments.get(argument))).collect();
-            if let Some(first) = all.iter().flatten().next() {
-                merged.arguments.insert(argument.clone(), (*first).clone());
+    fn merge_field(&mut self, set: &FieldSources<'_, 'a>, name: &Name) -> Field {
+        let at = set.coordinate();
+        let mut own: Sources<'a, Field> = set.fields.clone();
+        for (index, subgraph) in self.subgraphs.iter().enumerate() {
+            if subgraph.usage.is_external(set.parent, name) {
+                own[index] = None;
             }
         }
-        let plain = fields.iter().zip(parents).all(|(field, parent)| match field {
-            Some(f) => {
-                !is_external(parent, f)
-                    && !f.has(Role::Requires)
-                    && !f.has(Role::Provides)
-                    && f.ty == first.ty
+        if own.iter().flatten().next().is_none() {
+            if !self.is_resolved_by_interface_object(set, name) {
+                let listed = listed(&self.names_of(&set.fields));
+                let message = format!("`{at}` is @external wherever it is defined ({listed})");
+                let error = CompositionError::new(ErrorCode::ExternalMissingOnBase, message).at(&at);
+                self.errors.push(error.within(self.names_of(&set.fields)));
             }
-            None => parent.is_none(),
-        });
-        if !plain {
-            for ((subgraph, field), parent) in self.subgraphs.iter().zip(fields).zip(parents) {
-                let Some(field) = field else { continue };
-                let mut arguments = vec![("graph", Value::Enum(subgraph.graph.clone()))];
-                for (role, argument) in [(Role::Requires, "requires"), (Role::Provides, "provides")] {
-                    if let Some(fields) = field.first(role).and_then(|d| d.argument("fields")) {
-                        arguments.push((argument, fields.clone()));
-                    }
-                }
-                if is_external(parent, field) {
-                    arguments.push(("external", Value::Boolean(true)));
-                }
-                merged.directives.push(Directive::new("join__field", arguments));
+            own = set.fields.clone();
+        }
+        let types = pick(&set.fields, |f| Some(&f.ty));
+        let merged_type = self.merge_types(&types, Position::Output);
+        let all_equal = matches!(merged_type, MergedType::Equal(_));
+        let ty = self.accept_type(merged_type, &types, ErrorCode::FieldTypeMismatch, &at);
+        let mut merged = Field {
+            name: name.clone(),
+            description: description(own.iter().map(|f| f.and_then(|f| f.description.as_ref()))),
+            arguments: self.merge_arguments(&own, &at),
+            ty,
+            directives: Vec::new(),
+            block: Block::DEFINITION,
+            pos: Pos::default(),
+        };
+        self.check_external_arguments(set, &merged, &at);
+        self.join_field(set, name, all_equal, &mut merged.directives);
+        let applied: Vec<_> = own.iter().map(|f| f.map(|f| f.directives.as_slice())).collect();
+        self.merge_applied(&applied, &mut merged.directives);
+        merged
+    }
+
+    fn merge_arguments(&mut self, fields: &Sources<'a, Field>, at: &str) -> IndexMap<Name, InputValue> {
+        let names: IndexSet<&Name> = fields.iter().flatten().flat_map(|f| f.arguments.keys()).collect();
+        let mut merged = IndexMap::new();
+        for name in names {
+            let sources = pick(fields, |f| f.arguments.get(name));
+            if let Some(argument) = self.merge_argument(&sources, fields, name, &format!("{at}({name}:)")) {
+                merged.insert(name.clone(), argument);
             }
         }
         merged
     }
 
-    pub(super) fn merge_inputs(&mut self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
-        let names: IndexSet<&Name> = sources.iter().flatten().flat_map(|t| t.inputs.keys()).collect();
-        for name in names {
-            let inputs = sources.iter().flatten().map(|t| t.inputs.get(name)).collect::<Option<Vec<_>>>();
-            if let Some(first) = inputs.as_ref().and_then(|all| all.first()) {
-                merged.inputs.insert(name.clone(), InputValue { directives: Vec::new(), ..(*first).clone() });
+    /// An external declaration must fit what the field turns out to be.
+    fn check_external_arguments(&mut self, set: &FieldSources<'_, 'a>, merged: &Field, at: &str) {
+        for (subgraph, field) in self.subgraphs.iter().zip(&set.fields) {
+            let Some(field) = field.filter(|f| subgraph.usage.is_external(set.parent, &f.name)) else {
+                continue;
+            };
+            for expected in merged.arguments.values() {
+                let name = &expected.name;
+                let (code, message) = match field.arguments.get(name) {
+                    None => {
+                        let message = format!("@external `{at}` lacks the argument `{name}`");
+                        (ErrorCode::ExternalArgumentMissing, message)
+                    }
+                    Some(own)
+                        if own.ty != expected.ty
+                            && !self.relations.is_strict_subtype(&expected.ty, &own.ty) =>
+                    {
+                        let message = format!(
+                            "`{name}` of @external `{at}` has type `{}`; expected `{}`",
+                            own.ty, expected.ty
+                        );
+                        (ErrorCode::ExternalArgumentTypeMismatch, message)
+                    }
+                    Some(own) if own.default != expected.default => {
+                        let message = format!("`{name}` of @external `{at}` has another default value");
+                        (ErrorCode::ExternalArgumentDefaultMismatch, message)
+                    }
+                    Some(_) => continue,
+                };
+                let error = CompositionError::new(code, message).at(at);
+                self.errors.push(error.within([subgraph.name.as_str()]));
             }
         }
     }
+
+    /// `@join__field`, unless every subgraph that has the type resolves the field, all alike.
+    fn join_field(&self, set: &FieldSources<'_, 'a>, name: &Name, all_equal: bool, out: &mut Vec<Directive>) {
+        let special = |(index, field): (usize, &Option<&Field>)| {
+            let present = field.filter(|_| !matches!(set.standing[index], Standing::Gone));
+            match present {
+                Some(field) => {
+                    !matches!(set.standing[index], Standing::Plain)
+                        || self.subgraphs[index].usage.is_external(set.parent, name)
+                        || field.has(Role::Requires)
+                        || field.has(Role::Provides)
+                        || field.arguments.values().any(|a| a.has(Role::FromContext))
+                }
+                None => set.parents[index].is_some(),
+            }
+        };
+        if all_equal && !set.fields.iter().enumerate().any(special) {
+            return;
+        }
+        for (index, (subgraph, field)) in self.subgraphs.iter().zip(&set.fields).enumerate() {
+            let Some(field) = field else { continue };
+            let mut arguments = vec![("graph", Value::Enum(subgraph.graph.clone()))];
+            let mut string = |name, text: Option<&str>| {
+                arguments.extend(text.map(|text| (name, Value::string(text))));
+            };
+            string("requires", field.first(Role::Requires).and_then(fields_argument));
+            string("provides", field.first(Role::Provides).and_then(fields_argument));
+            string("type", (!all_equal).then(|| field.ty.to_string()).as_deref());
+            let from = field.first(Role::Override).and_then(|d| d.argument("from"));
+            string("override", from.and_then(Value::as_str));
+            if subgraph.usage.is_external(set.parent, name) {
+                arguments.push(("external", Value::Boolean(true)));
+            }
+            match &set.standing[index] {
+                Standing::Gone => continue,
+                Standing::Plain => {}
+                Standing::UsedOverridden => arguments.push(("usedOverridden", Value::Boolean(true))),
+                Standing::Labelled(label) => {
+                    arguments.push(("overrideLabel", Value::String(label.label.clone())))
+                }
+            }
+            out.push(Directive::new("join__field", arguments));
+        }
+    }
+
+    /// Reports types that cannot be merged, and goes on with the first.
+    pub(super) fn accept_type(
+        &mut self,
+        merged: MergedType,
+        types: &Sources<'_, TypeRef>,
+        code: ErrorCode,
+        at: &str,
+    ) -> TypeRef {
+        match merged {
+            MergedType::Equal(ty) | MergedType::Widened(ty) => ty,
+            MergedType::Incompatible(ty) => {
+                let stated: Vec<String> = self
+                    .subgraphs
+                    .iter()
+                    .zip(types)
+                    .filter_map(|(s, ty)| ty.map(|ty| format!("`{ty}` in \"{}\"", s.name)))
+                    .collect();
+                let message = format!("the types of `{at}` are incompatible: {}", stated.join(", "));
+                let error = CompositionError::new(code, message).at(at);
+                self.errors.push(error.within(self.names_of(types)));
+                ty
+            }
+        }
+    }
+
+    /// Output types widen to the most general, input types narrow to the most specific.
+    pub(super) fn merge_types(&self, types: &Sources<'_, TypeRef>, position: Position) -> MergedType {
+        let mut distinct = types.iter().flatten().copied();
+        let mut merged = distinct.next().expect("an element has a source");
+        let first = merged;
+        let mut equal = true;
+        for ty in distinct {
+            if ty == merged {
+                continue;
+            }
+            equal = false;
+            let (general, specific) =
+                (self.relations.is_strict_subtype(merged, ty), self.relations.is_strict_subtype(ty, merged));
+            match (position, general, specific) {
+                (Position::Output, true, _) | (Position::Input, _, true) => merged = ty,
+                (Position::Output, false, true) | (Position::Input, true, false) => {}
+                (_, false, false) => return MergedType::Incompatible(first.clone()),
+            }
+        }
+        if equal { MergedType::Equal(merged.clone()) } else { MergedType::Widened(merged.clone()) }
+    }
 }
 
-/// An external key field of an extension is resolved by the subgraph all the same.
-fn is_external(parent: &Option<&TypeDef>, field: &Field) -> bool {
-    let is_key = |p: &TypeDef| {
-        p.with_role(Role::Key)
-            .filter_map(|k| k.argument("fields").and_then(Value::as_str))
-            .any(|fields| fields.split_whitespace().any(|f| *f == *field.name))
-    };
-    field.has(Role::External) && !parent.is_some_and(|p| p.is_extension_only() && is_key(p))
+/// Whether values flow out to clients or in to subgraphs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Position {
+    Input,
+    Output,
+}
+
+pub(super) enum MergedType {
+    /// All subgraphs say the same.
+    Equal(TypeRef),
+    /// They differ, but one serves for all.
+    Widened(TypeRef),
+    /// They cannot be reconciled; the first of them.
+    Incompatible(TypeRef),
 }

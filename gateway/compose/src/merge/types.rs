@@ -1,50 +1,94 @@
 //! Merging of named types.
 
-use indexmap::IndexSet;
-
-use super::{Merger, Sources};
-use crate::model::{Directive, Directives, EnumValue, Kind, Name, Role, TypeDef, Value};
+use super::relations::kind_in_supergraph;
+use super::{Merger, Sources, description, listed};
+use crate::errors::{CompositionError, ErrorCode};
+use crate::model::{Directive, Directives, Kind, Name, Operation, Role, TypeDef, Value};
 
 impl<'a> Merger<'a> {
+    /// Merges everything but enums, which come last.
     pub(super) fn merge_type(&mut self, name: &'a Name) {
         let sources = self.type_sources(name);
-        let Some(first) = sources.iter().flatten().next() else { return };
-        let kind = sources.iter().flatten().map(|t| kind_in_supergraph(t)).max().unwrap_or(first.kind);
+        let Some(kind) = self.common_kind(name, &sources) else { return };
+        self.check_base(name, &sources);
         let mut merged = TypeDef::new(name.clone(), kind);
-        merged.description = sources.iter().flatten().find_map(|t| t.description.clone());
+        merged.description = description(sources.iter().flatten().map(|t| t.description.as_ref()));
+        self.join_implements(&sources, &mut merged);
         self.join_types(&sources, &mut merged);
         match kind {
-            Kind::Scalar => {}
-            Kind::Object | Kind::Interface => {
-                self.join_implements(&sources, &mut merged);
-                self.merge_fields(&sources, &mut merged);
-            }
-            Kind::Union => self.merge_union(&sources, &mut merged),
-            Kind::Enum => self.merge_enum(&sources, &mut merged),
+            Kind::Scalar | Kind::Enum => {}
+            Kind::Object | Kind::Interface => self.merge_fields(&sources, &mut merged),
+            Kind::Union => self.merge_members(&sources, &mut merged),
             Kind::InputObject => self.merge_inputs(&sources, &mut merged),
         }
+        let applied: Vec<_> = sources.iter().map(|t| t.map(|t| t.directives.as_slice())).collect();
+        self.merge_applied(&applied, &mut merged.directives);
         self.supergraph.types.insert(name.clone(), merged);
+    }
+
+    /// The kind all subgraphs agree on.
+    fn common_kind(&mut self, name: &Name, sources: &Sources<'a, TypeDef>) -> Option<Kind> {
+        let mut kinds: Vec<(Kind, Vec<&str>)> = Vec::new();
+        for (subgraph, ty) in self.subgraphs.iter().zip(sources) {
+            let Some(kind) = ty.map(kind_in_supergraph) else { continue };
+            match kinds.iter_mut().find(|(k, _)| *k == kind) {
+                Some((_, names)) => names.push(&subgraph.name),
+                None => kinds.push((kind, vec![&subgraph.name])),
+            }
+        }
+        let first = kinds.first()?.0;
+        if kinds.len() > 1 {
+            let stated: Vec<String> = kinds
+                .iter()
+                .map(|(kind, names)| format!("{} in {}", kind.keyword(), listed(names)))
+                .collect();
+            let message = format!("`{name}` is {}", stated.join(" but "));
+            let error = CompositionError::new(ErrorCode::TypeKindMismatch, message).at(&**name);
+            self.errors.push(error.within(self.names_of(sources)));
+            return None;
+        }
+        if first == Kind::Interface && sources.iter().flatten().all(|t| t.has(Role::InterfaceObject)) {
+            let message =
+                format!("`{name}` is an @interfaceObject in every subgraph; one must define the interface");
+            let error = CompositionError::new(ErrorCode::InterfaceObjectUsageError, message).at(&**name);
+            self.errors.push(error.within(self.names_of(sources)));
+            return None;
+        }
+        Some(first)
+    }
+
+    fn check_base(&mut self, name: &Name, sources: &Sources<'a, TypeDef>) {
+        let root = Operation::ALL.iter().any(|o| o.type_name() == &**name);
+        if root || sources.iter().flatten().any(|t| t.defined) {
+            return;
+        }
+        for subgraph in self.names_of(sources) {
+            let message = format!("`{name}` is an extension, but no subgraph defines the type");
+            let error = CompositionError::new(ErrorCode::ExtensionWithNoBase, message).at(&**name);
+            self.errors.push(error.within([subgraph]));
+        }
     }
 
     fn join_types(&self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
         for (subgraph, ty) in self.subgraphs.iter().zip(sources) {
             let Some(ty) = ty else { continue };
-            let graph = ("graph", Value::Enum(subgraph.graph.clone()));
+            let mut plain = vec![("graph", Value::Enum(subgraph.graph.clone()))];
             let is_interface_object = ty.has(Role::InterfaceObject);
-            let keys: Vec<_> = ty.with_role(Role::Key).collect();
+            let keys = subgraph.sets.keys_of(&ty.name);
             if keys.is_empty() {
-                merged.directives.push(Directive::new("join__type", vec![graph]));
+                if is_interface_object {
+                    plain.push(("isInterfaceObject", Value::Boolean(true)));
+                }
+                merged.directives.push(Directive::new("join__type", plain));
                 continue;
             }
             for key in keys {
-                let mut arguments = vec![graph.clone()];
-                if let Some(fields) = key.argument("fields") {
-                    arguments.push(("key", fields.clone()));
-                }
-                if key.on_extension || ty.has(Role::Extends) {
+                let mut arguments = plain.clone();
+                arguments.push(("key", Value::String(key.text.clone())));
+                if key.block.is_extension() || ty.has(Role::Extends) {
                     arguments.push(("extension", Value::Boolean(true)));
                 }
-                if key.argument("resolvable") == Some(&Value::Boolean(false)) {
+                if !key.resolvable {
                     arguments.push(("resolvable", Value::Boolean(false)));
                 }
                 if is_interface_object {
@@ -68,7 +112,7 @@ impl<'a> Merger<'a> {
         }
     }
 
-    fn merge_union(&self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
+    fn merge_members(&self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
         for (subgraph, ty) in self.subgraphs.iter().zip(sources) {
             for member in ty.iter().flat_map(|t| &t.members) {
                 merged.members.insert(member.clone());
@@ -80,28 +124,4 @@ impl<'a> Merger<'a> {
             }
         }
     }
-
-    fn merge_enum(&self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
-        let names: IndexSet<&Name> = sources.iter().flatten().flat_map(|t| t.values.keys()).collect();
-        for name in names {
-            let mut value = EnumValue {
-                name: name.clone(),
-                description: None,
-                directives: Vec::new(),
-                pos: crate::model::Pos::default(),
-            };
-            for (subgraph, ty) in self.subgraphs.iter().zip(sources) {
-                let Some(source) = ty.and_then(|t| t.values.get(name)) else { continue };
-                value.description = value.description.or_else(|| source.description.clone());
-                let arguments = vec![("graph", Value::Enum(subgraph.graph.clone()))];
-                value.directives.push(Directive::new("join__enumValue", arguments));
-            }
-            merged.values.insert(name.clone(), value);
-        }
-    }
-}
-
-/// An `@interfaceObject` stands for the interface of its name.
-pub(super) fn kind_in_supergraph(ty: &TypeDef) -> Kind {
-    if ty.has(Role::InterfaceObject) { Kind::Interface } else { ty.kind }
 }

@@ -4,12 +4,12 @@ use apollo_parser::cst;
 
 use super::value::{type_ref, value};
 use super::{Reader, pos, source, text};
-use crate::model::{DirectiveDef, EnumValue, Field, InputValue, Kind, Name, Operation, Pos, TypeDef};
+use crate::model::{Block, DirectiveDef, EnumValue, Field, InputValue, Kind, Name, Operation, Pos, TypeDef};
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
-/// One `type X …` or `extend type X …` block before it is folded in.
-struct Block {
+/// One `type X …` or `extend type X …` before it is folded in.
+struct Head {
     name: Option<cst::Name>,
     description: Option<cst::Description>,
     kind: Kind,
@@ -28,9 +28,9 @@ struct Body {
     values: Option<cst::EnumValuesDefinition>,
 }
 
-macro_rules! block {
+macro_rules! head {
     ($node:ident, $kind:expr, definition) => {
-        Block {
+        Head {
             name: $node.name(),
             description: $node.description(),
             kind: $kind,
@@ -40,7 +40,7 @@ macro_rules! block {
         }
     };
     ($node:ident, $kind:expr, extension) => {
-        Block {
+        Head {
             name: $node.name(),
             description: None,
             kind: $kind,
@@ -70,46 +70,46 @@ impl Reader {
             D::DirectiveDefinition(n) => self.directive_definition(n),
             D::SchemaDefinition(n) => {
                 self.schema.description = description(n.description());
-                let directives = self.directives(n.directives(), false);
+                let directives = self.directives(n.directives(), Block::DEFINITION);
                 self.schema.directives.extend(directives);
                 self.root_types(n.root_operation_type_definitions());
             }
             D::SchemaExtension(n) => {
-                let directives = self.directives(n.directives(), true);
+                let directives = self.directives(n.directives(), Block::DEFINITION);
                 self.schema.directives.extend(directives);
                 self.root_types(n.root_operation_type_definitions());
             }
-            D::ScalarTypeDefinition(n) => self.fold(block!(n, Kind::Scalar, definition), Body::default()),
-            D::ScalarTypeExtension(n) => self.fold(block!(n, Kind::Scalar, extension), Body::default()),
-            D::ObjectTypeDefinition(n) => self.fold(block!(n, Kind::Object, definition), with_fields!(n)),
-            D::ObjectTypeExtension(n) => self.fold(block!(n, Kind::Object, extension), with_fields!(n)),
+            D::ScalarTypeDefinition(n) => self.fold(head!(n, Kind::Scalar, definition), Body::default()),
+            D::ScalarTypeExtension(n) => self.fold(head!(n, Kind::Scalar, extension), Body::default()),
+            D::ObjectTypeDefinition(n) => self.fold(head!(n, Kind::Object, definition), with_fields!(n)),
+            D::ObjectTypeExtension(n) => self.fold(head!(n, Kind::Object, extension), with_fields!(n)),
             D::InterfaceTypeDefinition(n) => {
-                self.fold(block!(n, Kind::Interface, definition), with_fields!(n))
+                self.fold(head!(n, Kind::Interface, definition), with_fields!(n))
             }
-            D::InterfaceTypeExtension(n) => self.fold(block!(n, Kind::Interface, extension), with_fields!(n)),
+            D::InterfaceTypeExtension(n) => self.fold(head!(n, Kind::Interface, extension), with_fields!(n)),
             D::UnionTypeDefinition(n) => {
                 let body = Body { members: n.union_member_types(), ..Body::default() };
-                self.fold(block!(n, Kind::Union, definition), body);
+                self.fold(head!(n, Kind::Union, definition), body);
             }
             D::UnionTypeExtension(n) => {
                 let body = Body { members: n.union_member_types(), ..Body::default() };
-                self.fold(block!(n, Kind::Union, extension), body);
+                self.fold(head!(n, Kind::Union, extension), body);
             }
             D::EnumTypeDefinition(n) => {
                 let body = Body { values: n.enum_values_definition(), ..Body::default() };
-                self.fold(block!(n, Kind::Enum, definition), body);
+                self.fold(head!(n, Kind::Enum, definition), body);
             }
             D::EnumTypeExtension(n) => {
                 let body = Body { values: n.enum_values_definition(), ..Body::default() };
-                self.fold(block!(n, Kind::Enum, extension), body);
+                self.fold(head!(n, Kind::Enum, extension), body);
             }
             D::InputObjectTypeDefinition(n) => {
                 let body = Body { inputs: n.input_fields_definition(), ..Body::default() };
-                self.fold(block!(n, Kind::InputObject, definition), body);
+                self.fold(head!(n, Kind::InputObject, definition), body);
             }
             D::InputObjectTypeExtension(n) => {
                 let body = Body { inputs: n.input_fields_definition(), ..Body::default() };
-                self.fold(block!(n, Kind::InputObject, extension), body);
+                self.fold(head!(n, Kind::InputObject, extension), body);
             }
         }
     }
@@ -160,11 +160,12 @@ impl Reader {
         }
     }
 
-    fn fold(&mut self, block: Block, body: Body) {
-        let Some(name) = block.name.map(text) else { return };
-        let directives = self.directives(block.directives, block.extends);
-        let description = description(block.description);
-        let fields = self.fields(body.fields, &name, block.extends);
+    fn fold(&mut self, head: Head, body: Body) {
+        let Some(name) = head.name.map(text) else { return };
+        let block = if head.extends { self.next_extension() } else { Block::DEFINITION };
+        let directives = self.directives(head.directives, block);
+        let description = description(head.description);
+        let fields = self.fields(body.fields, &name, block);
         let inputs =
             self.input_values(body.inputs.into_iter().flat_map(|b| b.input_value_definitions()), &name);
         let values = self.enum_values(body.values, &name);
@@ -176,21 +177,21 @@ impl Reader {
         let mut faults = Vec::new();
         let ty = match self.schema.types.entry(name.clone()) {
             Entry::Vacant(slot) => {
-                let ty = slot.insert(TypeDef::new(name.clone(), block.kind));
-                ty.defined = !block.extends;
-                ty.pos = block.pos;
+                let ty = slot.insert(TypeDef::new(name.clone(), head.kind));
+                ty.defined = !head.extends;
+                ty.pos = head.pos;
                 ty
             }
             Entry::Occupied(slot) => {
                 let ty = slot.into_mut();
-                if ty.kind != block.kind {
+                if ty.kind != head.kind {
                     faults.push(format!(
                         "cannot extend {} `{name}` as {}",
                         ty.kind.keyword(),
-                        block.kind.keyword()
+                        head.kind.keyword()
                     ));
                 }
-                if !block.extends {
+                if !head.extends {
                     if ty.defined {
                         faults.push(format!("there can be only one type named \"{name}\""));
                     }
@@ -199,7 +200,7 @@ impl Reader {
                 ty
             }
         };
-        ty.extended |= block.extends;
+        ty.extended |= head.extends;
         ty.description = ty.description.take().or(description);
         ty.directives.extend(directives);
         ty.interfaces.extend(interfaces);
@@ -208,7 +209,7 @@ impl Reader {
         extend(&mut ty.inputs, inputs, &name, &mut faults);
         extend(&mut ty.values, values, &name, &mut faults);
         for message in faults {
-            self.fault(message, block.pos);
+            self.fault(message, head.pos);
         }
     }
 
@@ -216,7 +217,7 @@ impl Reader {
         &mut self,
         node: Option<cst::FieldsDefinition>,
         parent: &str,
-        on_extension: bool,
+        block: Block,
     ) -> IndexMap<Name, Field> {
         let mut fields = IndexMap::new();
         for f in node.into_iter().flat_map(|n| n.field_definitions()) {
@@ -228,8 +229,8 @@ impl Reader {
                 description: description(f.description()),
                 arguments: self.input_values(arguments, &format!("{parent}.{name}")),
                 ty,
-                directives: self.directives(f.directives(), on_extension),
-                on_extension,
+                directives: self.directives(f.directives(), block),
+                block,
                 pos: pos(&f),
                 name: name.clone(),
             };
@@ -253,7 +254,7 @@ impl Reader {
                 description: description(node.description()),
                 ty,
                 default: node.default_value().and_then(|d| d.value()).as_ref().map(value),
-                directives: self.directives(node.directives(), false),
+                directives: self.directives(node.directives(), Block::DEFINITION),
                 pos: pos(&node),
                 name: name.clone(),
             };
@@ -272,7 +273,7 @@ impl Reader {
             let Some(name) = node.enum_value().and_then(|v| v.name()).map(text) else { continue };
             let value = EnumValue {
                 description: description(node.description()),
-                directives: self.directives(node.directives(), false),
+                directives: self.directives(node.directives(), Block::DEFINITION),
                 pos: pos(&node),
                 name: name.clone(),
             };

@@ -8,27 +8,21 @@ mod value;
 use apollo_parser::Parser;
 use apollo_parser::cst::{self, CstNode};
 
-use crate::model::{Name, Pos, Schema};
-pub(crate) use selection::{Selection, SelectionError, parse_selection};
+use crate::errors::Fault;
+use crate::model::{Block, Name, Pos, Schema};
+pub(crate) use selection::{Selection, parse_selection, print as print_selection};
 
 /// Nesting a document may have (lists in values, list types); deeper ones are refused as invalid.
 const MAX_NESTING: usize = 64;
 /// Tokens a document may have; longer ones are refused as invalid.
 const MAX_TOKENS: usize = 4_000_000;
 
-/// What is wrong with a document before federation is even looked at.
-#[derive(Clone, Debug)]
-pub(crate) struct Fault {
-    pub message: String,
-    pub pos: Pos,
-}
-
 /// Parses one document. The faults of a document come all at once.
 pub(crate) fn parse_schema(sdl: &str) -> Result<Schema, Vec<Fault>> {
     let tree = Parser::new(sdl).recursion_limit(MAX_NESTING).token_limit(MAX_TOKENS).parse();
     let faults: Vec<Fault> = tree
         .errors()
-        .map(|e| Fault { message: format!("syntax error: {}", e.message()), pos: offset(e.index()) })
+        .map(|e| Fault::graphql(format!("syntax error: {}", e.message()), offset(e.index())))
         .collect();
     if !faults.is_empty() {
         return Err(faults);
@@ -44,11 +38,17 @@ pub(crate) fn parse_schema(sdl: &str) -> Result<Schema, Vec<Fault>> {
 pub(crate) struct Reader {
     schema: Schema,
     faults: Vec<Fault>,
+    extensions: u32,
 }
 
 impl Reader {
+    fn next_extension(&mut self) -> Block {
+        self.extensions += 1;
+        Block(self.extensions)
+    }
+
     fn fault(&mut self, message: String, pos: Pos) {
-        self.faults.push(Fault { message, pos });
+        self.faults.push(Fault::graphql(message, pos));
     }
 }
 

@@ -19,18 +19,26 @@ pub(crate) enum Selection {
     Field {
         name: Name,
         alias: Option<Name>,
-        has_arguments: bool,
-        has_directives: bool,
+        /// As written, parentheses included; empty without arguments.
+        arguments: Name,
+        /// Names of the directives applied.
+        directives: Vec<Name>,
         selections: Vec<Selection>,
     },
     Fragment {
         on: Option<Name>,
-        has_directives: bool,
+        /// Names of the directives applied.
+        directives: Vec<Name>,
         selections: Vec<Selection>,
     },
 }
 
 impl Selection {
+    /// A plain field with what is selected below it.
+    pub(crate) fn field(name: Name, selections: Vec<Selection>) -> Selection {
+        Selection::Field { name, alias: None, arguments: "".into(), directives: Vec::new(), selections }
+    }
+
     pub(crate) fn selections(&self) -> &[Selection] {
         match self {
             Selection::Field { selections, .. } | Selection::Fragment { selections, .. } => selections,
@@ -41,7 +49,7 @@ impl Selection {
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Selection::Field { name, .. } => f.write_str(name)?,
+            Selection::Field { name, arguments, .. } => write!(f, "{name}{arguments}")?,
             Selection::Fragment { on: Some(on), .. } => write!(f, "... on {on}")?,
             Selection::Fragment { on: None, .. } => f.write_str("...")?,
         }
@@ -84,17 +92,21 @@ fn selection(node: cst::Selection) -> Result<Selection, SelectionError> {
         cst::Selection::Field(f) => Ok(Selection::Field {
             name: f.name().map(text).ok_or_else(|| SelectionError("a field has no name".into()))?,
             alias: f.alias().and_then(|a| a.name()).map(text),
-            has_arguments: f.arguments().is_some(),
-            has_directives: f.directives().is_some(),
+            arguments: f.arguments().map_or_else(|| "".into(), |a| super::source(&a)),
+            directives: directives(f.directives()),
             selections: selections(f.selection_set())?,
         }),
         cst::Selection::InlineFragment(f) => Ok(Selection::Fragment {
             on: f.type_condition().and_then(|t| t.named_type()).and_then(|t| t.name()).map(text),
-            has_directives: f.directives().is_some(),
+            directives: directives(f.directives()),
             selections: selections(f.selection_set())?,
         }),
         cst::Selection::FragmentSpread(_) => {
             Err(SelectionError("named fragments cannot be used in a field set".into()))
         }
     }
+}
+
+fn directives(node: Option<cst::Directives>) -> Vec<Name> {
+    node.into_iter().flat_map(|n| n.directives()).filter_map(|d| d.name()).map(text).collect()
 }

@@ -3,10 +3,10 @@
 use apollo_parser::cst;
 
 use super::{Reader, text};
-use crate::model::{Directive, Role, TypeRef, Value};
+use crate::model::{Block, Directive, Role, TypeRef, Value};
 
 impl Reader {
-    pub(super) fn directives(&mut self, node: Option<cst::Directives>, on_extension: bool) -> Vec<Directive> {
+    pub(super) fn directives(&mut self, node: Option<cst::Directives>, block: Block) -> Vec<Directive> {
         let Some(node) = node else { return Vec::new() };
         node.directives()
             .filter_map(|d| {
@@ -14,7 +14,7 @@ impl Reader {
                     name: text(d.name()?),
                     role: Role::Custom,
                     arguments: self.arguments(d.arguments()),
-                    on_extension,
+                    block,
                     pos: super::pos(&d),
                 })
             })

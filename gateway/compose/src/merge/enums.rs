@@ -1,0 +1,114 @@
+//! Merging of enums. An enum that only goes out may have every value any subgraph knows; one that comes
+//! in only those all know; one that does both must be the same everywhere.
+
+use std::collections::HashMap;
+
+use indexmap::IndexSet;
+
+use super::{Merger, Sources, description, listed, pick};
+use crate::errors::{CompositionError, ErrorCode};
+use crate::model::{Directive, Directives, EnumValue, Kind, Name, Pos, Role, Schema, TypeDef, Value};
+
+/// Where the merged schema uses an enum, with an example of each.
+#[derive(Clone, Debug, Default)]
+struct Positions {
+    input: Option<String>,
+    output: Option<String>,
+}
+
+impl<'a> Merger<'a> {
+    pub(super) fn merge_enums(&mut self) {
+        let positions = positions(&self.supergraph);
+        let enums: Vec<Name> =
+            self.supergraph.types.values().filter(|t| t.kind == Kind::Enum).map(|t| t.name.clone()).collect();
+        for name in enums {
+            let sources = self.type_sources(&name);
+            // The enums of the join and link specifications have no source.
+            if sources.iter().flatten().next().is_some() {
+                self.merge_enum(&name, &sources, positions.get(&name).cloned().unwrap_or_default());
+            }
+        }
+    }
+
+    fn merge_enum(&mut self, name: &Name, sources: &Sources<'a, TypeDef>, positions: Positions) {
+        let values: IndexSet<&Name> = sources.iter().flatten().flat_map(|t| t.values.keys()).collect();
+        let mut merged = Vec::new();
+        for value in values {
+            let definitions = pick(sources, |t| t.values.get(value));
+            let element = self.merge_value(value, &definitions);
+            let missing = sources.iter().zip(&definitions).any(|(ty, value)| ty.is_some() && value.is_none());
+            if missing && !element.has(Role::Inaccessible) {
+                match (&positions.input, &positions.output) {
+                    (None, _) => {}
+                    (Some(_), None) => continue,
+                    (Some(input), Some(output)) => {
+                        self.mismatch(name, value, &definitions, input, output);
+                    }
+                }
+            }
+            merged.push((value.clone(), element));
+        }
+        if merged.is_empty() {
+            let message = format!("no value of enum `{name}` is defined in every subgraph that has the type");
+            let error = CompositionError::new(ErrorCode::EmptyMergedEnumType, message).at(&**name);
+            self.errors.push(error.within(self.names_of(sources)));
+        }
+        if let Some(ty) = self.supergraph.types.get_mut(name) {
+            ty.values = merged.into_iter().collect();
+        }
+    }
+
+    fn merge_value(&mut self, name: &Name, sources: &Sources<'a, EnumValue>) -> EnumValue {
+        let mut directives: Vec<Directive> = self
+            .subgraphs
+            .iter()
+            .zip(sources)
+            .filter(|(_, value)| value.is_some())
+            .map(|(s, _)| Directive::new("join__enumValue", vec![("graph", Value::Enum(s.graph.clone()))]))
+            .collect();
+        let applied: Vec<_> = sources.iter().map(|v| v.map(|v| v.directives.as_slice())).collect();
+        self.merge_applied(&applied, &mut directives);
+        EnumValue {
+            name: name.clone(),
+            description: description(sources.iter().map(|v| v.and_then(|v| v.description.as_ref()))),
+            directives,
+            pos: Pos::default(),
+        }
+    }
+
+    fn mismatch(
+        &mut self,
+        name: &Name,
+        value: &Name,
+        definitions: &Sources<'a, EnumValue>,
+        input: &str,
+        output: &str,
+    ) {
+        let message = format!(
+            "enum `{name}` is used for input (`{input}`) and output (`{output}`), but its value `{value}` is only in {}",
+            listed(&self.names_of(definitions))
+        );
+        let error =
+            CompositionError::new(ErrorCode::EnumValueMismatch, message).at(format!("{name}.{value}"));
+        self.errors.push(error.within(self.names_of(definitions)));
+    }
+}
+
+fn positions(schema: &Schema) -> HashMap<Name, Positions> {
+    let mut positions: HashMap<Name, Positions> = HashMap::new();
+    for ty in schema.types.values() {
+        for field in ty.fields.values() {
+            let used = positions.entry(field.ty.base().clone()).or_default();
+            used.output.get_or_insert_with(|| format!("{}.{}", ty.name, field.name));
+            for argument in field.arguments.values() {
+                let used = positions.entry(argument.ty.base().clone()).or_default();
+                used.input.get_or_insert_with(|| format!("{}.{}({}:)", ty.name, field.name, argument.name));
+            }
+        }
+        for input in ty.inputs.values() {
+            let used = positions.entry(input.ty.base().clone()).or_default();
+            used.input.get_or_insert_with(|| format!("{}.{}", ty.name, input.name));
+        }
+    }
+    positions
+}
