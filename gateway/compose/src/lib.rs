@@ -9,6 +9,7 @@ mod model;
 mod names;
 mod parse;
 mod print;
+mod satisfiability;
 mod subgraph;
 mod upgrade;
 
@@ -44,6 +45,10 @@ pub fn compose(subgraphs: &[Subgraph]) -> Result<Supergraph, Vec<CompositionErro
     let mut read = read(&sorted, &names)?;
     upgrade::upgrade(&mut read)?;
     let merged = merge::merge(&read)?;
+    let errors = satisfiability::check(&read, &merged);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     Ok(Supergraph { sdl: print::print(&merged.schema) })
 }
 

@@ -250,7 +250,7 @@ fn shared_with_others(subgraphs: &[Subgraph], index: usize) -> Shared {
         if root || ty.has(Role::Key) {
             let resolved = |s: &Subgraph, field: &Name| {
                 s.schema.types.get(&ty.name).is_some_and(|t| t.fields.contains_key(field))
-                    && !s.usage.is_external(&ty.name, field)
+                    && !s.usage.is_fully_external(&ty.name, field)
             };
             for field in ty.fields.keys().filter(|f| others().any(|s| resolved(s, f))) {
                 shared.fields.push((ty.name.clone(), field.clone()));

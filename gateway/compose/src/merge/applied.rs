@@ -115,17 +115,27 @@ pub(super) fn merge_uses(role: Role, uses: &[&Directive], repeatable: bool) -> V
         Role::RequiresScopes => vec![conjunction(&all, "scopes")],
         Role::Policy => vec![conjunction(&all, "policies")],
         Role::Cost => vec![merge_each(&all, |_| Merge::Max)],
-        Role::ListSize => vec![merge_each(&all, |argument| match argument {
-            "assumedSize" => Merge::Max,
-            "requireOneSlicingArgument" => Merge::And,
-            _ => Merge::Union,
-        })],
+        Role::ListSize => vec![merge_list_sizes(&all)],
         _ => {
             let most = distinct.iter().map(|(_, count)| *count).max().unwrap_or_default();
             let first = distinct.into_iter().find(|(_, count)| *count == most);
             first.map(|(arguments, _)| arguments.clone()).into_iter().collect()
         }
     }
+}
+
+fn merge_list_sizes(all: &[&Arguments]) -> Arguments {
+    const REQUIRE_ONE: &str = "requireOneSlicingArgument";
+    let mut merged = merge_each(all, |argument| match argument {
+        "assumedSize" => Merge::Max,
+        REQUIRE_ONE => Merge::And,
+        _ => Merge::Union,
+    });
+    // Its default is `true`, which the merged directive states.
+    if !merged.iter().any(|(name, _)| &**name == REQUIRE_ONE) {
+        merged.push((REQUIRE_ONE.into(), Value::Boolean(true)));
+    }
+    merged
 }
 
 fn same_arguments(a: &Arguments, b: &Arguments) -> bool {

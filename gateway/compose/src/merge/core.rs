@@ -7,7 +7,7 @@ use super::{Merger, frame, listed};
 use crate::errors::{CompositionError, ErrorCode};
 use crate::links::{CORE_SPECS, CoreSpec, Link, definition};
 use crate::model::{Directive, DirectiveDef, Kind, Name, Role, TypeDef, Value};
-use crate::subgraph::{Subgraph, each_directive};
+use crate::subgraph::{Subgraph, each_directive, is_authorization};
 
 /// A custom directive that a subgraph wants composed.
 struct Request<'a> {
@@ -40,6 +40,8 @@ impl<'a> Merger<'a> {
             match self.name_used(name, role) {
                 Some(local) => {
                     used = true;
+                    // A gateway that reads names, not imports, must not overlook a guard.
+                    let local = if is_guard(role) { name.into() } else { local };
                     self.composed.core.insert(role, local.clone());
                     if local != default {
                         imports.push(import(name, &local));
@@ -193,6 +195,11 @@ impl<'a> Merger<'a> {
             self.supergraph.directive_defs.insert(request.local.clone(), definition);
         }
     }
+}
+
+/// The directive keeps clients from something.
+fn is_guard(role: Role) -> bool {
+    is_authorization(role) || role == Role::Inaccessible
 }
 
 /// `None` for a directive that is composed anyway.

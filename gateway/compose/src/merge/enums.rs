@@ -1,13 +1,15 @@
 //! Merging of enums. An enum that only goes out may have every value any subgraph knows; one that comes
 //! in only those all know; one that does both must be the same everywhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexSet;
 
 use super::{Merger, Sources, description, listed, pick};
 use crate::errors::{CompositionError, ErrorCode};
-use crate::model::{Directive, Directives, EnumValue, Kind, Name, Pos, Role, Schema, TypeDef, Value};
+use crate::model::{
+    Directive, Directives, EnumValue, Kind, Name, Pos, Role, Schema, TypeDef, TypeRef, Value,
+};
 
 /// Where the merged schema uses an enum, with an example of each.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,21 @@ impl<'a> Merger<'a> {
             // The enums of the join and link specifications have no source.
             if sources.iter().flatten().next().is_some() {
                 self.merge_enum(&name, &sources, positions.get(&name).cloned().unwrap_or_default());
+            }
+        }
+    }
+
+    /// Subgraphs may write an enum's default as a string; the planner reads names.
+    pub(super) fn spell_enum_defaults(&mut self) {
+        let enums = self.supergraph.types.values().filter(|t| t.kind == Kind::Enum);
+        let enums: HashMap<Name, HashSet<Name>> =
+            enums.map(|t| (t.name.clone(), t.values.keys().cloned().collect())).collect();
+        for ty in self.supergraph.types.values_mut() {
+            let arguments = ty.fields.values_mut().flat_map(|f| f.arguments.values_mut());
+            for input in arguments.chain(ty.inputs.values_mut()) {
+                if let Some(default) = &mut input.default {
+                    spell(default, &input.ty, &enums);
+                }
             }
         }
     }
@@ -91,6 +108,24 @@ impl<'a> Merger<'a> {
         let error =
             CompositionError::new(ErrorCode::EnumValueMismatch, message).at(format!("{name}.{value}"));
         self.errors.push(error.within(self.names_of(definitions)));
+    }
+}
+
+/// An enum value written as a string becomes the name it stands for.
+fn spell(value: &mut Value, ty: &TypeRef, enums: &HashMap<Name, HashSet<Name>>) {
+    match value {
+        Value::String(text) => {
+            if enums.get(ty.base()).is_some_and(|values| values.contains(text)) {
+                *value = Value::Enum(text.clone());
+            }
+        }
+        Value::List(items) => items.iter_mut().for_each(|item| spell(item, ty, enums)),
+        Value::Null
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Enum(_)
+        | Value::Object(_) => {}
     }
 }
 

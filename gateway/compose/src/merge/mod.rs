@@ -66,6 +66,7 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<Merged, Vec<CompositionErr
         merger.merge_type(name);
     }
     merger.merge_enums();
+    merger.spell_enum_defaults();
     merger.add_interface_object_fields();
     for operation in Operation::ALL {
         let name = operation.type_name();

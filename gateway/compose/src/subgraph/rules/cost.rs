@@ -52,10 +52,7 @@ impl Rules<'_> {
     }
 
     fn sized_fields(&mut self, field: &Field, directive: &Directive, at: &str) {
-        let parent = match field.ty.nullable() {
-            TypeRef::Named(name) => self.schema.types.get(name).filter(|t| t.kind.is_composite()),
-            TypeRef::List(_) | TypeRef::NonNull(_) => None,
-        };
+        let parent = self.schema.types.get(field.ty.base()).filter(|t| t.kind.is_composite());
         for name in names(directive, "sizedFields") {
             let (code, message) = match parent.map(|p| (p, p.fields.get(name))) {
                 None => {
