@@ -111,11 +111,6 @@ impl Links {
         self.directives.get(directive).map(|known| known.name)
     }
 
-    /// What this subgraph calls the directive of a role.
-    pub(crate) fn local_name(&self, role: Role) -> Option<&Name> {
-        self.directives.iter().filter(|(_, known)| known.role == role).map(|(name, _)| name).min()
-    }
-
     pub(crate) fn is_federation_1(&self) -> bool {
         self.federation.is_none()
     }

@@ -50,15 +50,6 @@ impl Overrides {
     pub(crate) fn label(&self, subgraph: usize, ty: &str, field: &str) -> Option<&Label> {
         self.labelled[subgraph].get(ty, field)
     }
-
-    /// Every label, in name order.
-    pub(crate) fn labels(&self) -> Vec<Name> {
-        let mut labels: Vec<Name> =
-            self.labelled.iter().flat_map(FieldTable::values).map(|l| l.label.clone()).collect();
-        labels.sort_unstable();
-        labels.dedup();
-        labels
-    }
 }
 
 impl<'a> Merger<'a> {

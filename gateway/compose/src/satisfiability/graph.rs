@@ -53,6 +53,8 @@ pub(super) struct Graph<'a> {
     pub subgraphs: &'a [Subgraph],
     pub merged: &'a Merged,
     pub nodes: Vec<Node<'a>>,
+    /// The fields that need others to be fetched first.
+    pub conditional: Vec<(NodeId, &'a str, &'a [Selection])>,
     /// By type.
     pub entries: HashMap<&'a str, Vec<Entry<'a>>>,
     provided: Vec<Vec<Selection>>,
@@ -66,6 +68,7 @@ impl<'a> Graph<'a> {
             subgraphs,
             merged,
             nodes: Vec::new(),
+            conditional: Vec::new(),
             entries: HashMap::new(),
             provided: vec![Vec::new()],
             index: HashMap::new(),
@@ -138,6 +141,7 @@ impl<'a> Graph<'a> {
         }
         for field in ty.fields.values() {
             if let Some(edge) = self.edge(subgraph, ty, provided, field) {
+                self.conditional.extend(edge.requires.map(|requires| (id, &*field.name, requires)));
                 self.nodes[id.index()].edges.insert(&field.name, edge);
             }
         }

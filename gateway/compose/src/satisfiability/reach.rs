@@ -1,7 +1,7 @@
 //! Where one can get to from each node, by keys: the least fixed point of "a subgraph can be entered if
 //! the fields of one of its keys can be collected from what is reached already".
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::graph::{Edge, Graph, NodeId};
 use crate::merge::Label;
@@ -16,9 +16,16 @@ pub(super) fn holds(assumptions: &Assumptions, label: Option<&Label>) -> bool {
 }
 
 /// What can be reached under some assumptions.
+///
+/// The fields of a key must be collected without entering the key's own subgraph, by whatever other key:
+/// planners do not look for such detours. So the fixed point is taken twice: freely, which bounds what can
+/// be, and then for good, where every entry of the first that takes more than the fields at hand is looked
+/// at again with its subgraph closed.
 pub(super) struct Reach<'g, 'a> {
     graph: &'g Graph<'a>,
     assumptions: Assumptions,
+    /// The subgraph that cannot be entered.
+    closed: Option<usize>,
     /// By node; each node reaches itself.
     reached: Vec<Vec<NodeId>>,
     /// The fields whose `@requires` can be met.
@@ -27,9 +34,38 @@ pub(super) struct Reach<'g, 'a> {
 
 impl<'g, 'a> Reach<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>, assumptions: Assumptions) -> Reach<'g, 'a> {
+        let free = Reach::free(graph, assumptions.clone(), None);
+        let mut closed: HashMap<usize, Reach<'g, 'a>> = HashMap::new();
+        let mut reach = Reach::start(graph, assumptions, None);
+        for id in graph.ids() {
+            for (node, fields) in graph.entries_for(id) {
+                if !free.from(id).contains(&node) || reach.from(id).contains(&node) {
+                    continue;
+                }
+                let subgraph = graph.get(node).subgraph;
+                let enters = reach.has_at_hand(id, fields) || {
+                    let detour = closed
+                        .entry(subgraph)
+                        .or_insert_with(|| Reach::free(graph, reach.assumptions.clone(), Some(subgraph)));
+                    detour.can_collect(id, fields)
+                };
+                if enters {
+                    reach.reached[id.index()].push(node);
+                }
+            }
+        }
+        while reach.meet_requires() {}
+        reach
+    }
+
+    fn start(graph: &'g Graph<'a>, assumptions: Assumptions, closed: Option<usize>) -> Reach<'g, 'a> {
         let reached = graph.ids().map(|id| graph.roots_like(id)).collect();
-        let mut reach = Reach { graph, assumptions, reached, met: HashSet::new() };
-        while reach.step() {}
+        Reach { graph, assumptions, closed, reached, met: HashSet::new() }
+    }
+
+    fn free(graph: &'g Graph<'a>, assumptions: Assumptions, closed: Option<usize>) -> Reach<'g, 'a> {
+        let mut reach = Reach::start(graph, assumptions, closed);
+        while reach.meet_requires() | reach.enter() {}
         reach
     }
 
@@ -45,27 +81,46 @@ impl<'g, 'a> Reach<'g, 'a> {
         usable.then_some(edge)
     }
 
-    /// One round over everything not yet known; false when nothing was gained.
-    fn step(&mut self) -> bool {
+    /// One round over the `@requires` not yet met; false when nothing was gained.
+    fn meet_requires(&mut self) -> bool {
+        let mut gained = false;
+        for (id, name, requires) in &self.graph.conditional {
+            if !self.met.contains(&(*id, *name)) && self.can_collect(*id, requires) {
+                self.met.insert((*id, name));
+                gained = true;
+            }
+        }
+        gained
+    }
+
+    /// One round over the entries not yet taken; false when nothing was gained.
+    fn enter(&mut self) -> bool {
         let mut gained = false;
         for id in self.graph.ids() {
-            for (name, edge) in &self.graph.get(id).edges {
-                if let Some(requires) = edge.requires
-                    && !self.met.contains(&(id, *name))
-                    && self.can_collect(id, requires)
-                {
-                    self.met.insert((id, *name));
-                    gained = true;
-                }
-            }
             for (node, fields) in self.graph.entries_for(id) {
-                if !self.reached[id.index()].contains(&node) && self.can_collect(id, fields) {
+                if self.closed != Some(self.graph.get(node).subgraph)
+                    && !self.from(id).contains(&node)
+                    && self.can_collect(id, fields)
+                {
                     self.reached[id.index()].push(node);
                     gained = true;
                 }
             }
         }
         gained
+    }
+
+    /// All of a field set is resolved at a node itself, and below it in the same subgraph.
+    fn has_at_hand(&self, node: NodeId, selections: &[Selection]) -> bool {
+        selections.iter().all(|selection| match selection {
+            Selection::Field { name, .. } if &**name == "__typename" => true,
+            Selection::Field { name, selections, .. } => {
+                let edge = self.graph.get(node).edges.get(&**name);
+                let plain = edge.filter(|e| e.requires.is_none() && holds(&self.assumptions, e.label));
+                plain.is_some_and(|e| e.target.is_none_or(|target| self.has_at_hand(target, selections)))
+            }
+            Selection::Fragment { .. } => false,
+        })
     }
 
     /// All of a field set can be fetched, starting at a node.

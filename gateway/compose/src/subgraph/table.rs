@@ -25,11 +25,6 @@ impl<T> FieldTable<T> {
     pub(crate) fn get(&self, ty: &str, field: &str) -> Option<&T> {
         self.0.get(ty)?.get(field)
     }
-
-    /// The values, in no order.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
-        self.0.values().flat_map(HashMap::values)
-    }
 }
 
 impl Fields {
