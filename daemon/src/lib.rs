@@ -1,7 +1,8 @@
 //! The daemon of a Catalyst node: the shell that owns sockets, clocks, files and tasks.
 //!
-//! [`config`] says what the node is. [`xds`] tells Envoy what is routed.
+//! [`cli`] reads the command line, and [`config`] says what the node is. [`xds`] tells Envoy what is routed.
 
+pub mod cli;
 pub mod config;
 pub mod durable;
 pub mod envoy;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::path::JsonPath;
 use super::problem::{Fault, Problem, Source};
-use super::shape::{FlagName, Kind, Shape};
+use super::shape::{Fields, FlagName, Kind, Shape};
 
 /// One value that was given: a leaf of the document, or a whole list.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,8 +66,8 @@ impl<'a> Report<'a> {
     ) {
         match (&shape.kind, value) {
             (Kind::Section(fields), Value::Object(object)) => {
-                for (key, value) in self.known_fields(fields, path, object, source) {
-                    self.check_at(&fields[&key], &path.key(&key), value, source, settings);
+                for (key, field, value) in self.known_fields(fields, path, object, source) {
+                    self.check_at(field, &path.key(&key), value, source, settings);
                 }
             }
             (Kind::Section(_), value) => self.wrong_type(shape, path, &value, source),
@@ -87,8 +87,8 @@ impl<'a> Report<'a> {
         match (&shape.kind, value) {
             (Kind::Section(fields), Value::Object(object)) => {
                 let mut right = Map::new();
-                for (key, value) in self.known_fields(fields, path, object, source) {
-                    if let Some(value) = self.check_leaf(&fields[&key], &path.key(&key), value, source) {
+                for (key, field, value) in self.known_fields(fields, path, object, source) {
+                    if let Some(value) = self.check_leaf(field, &path.key(&key), value, source) {
                         right.insert(key, value);
                     }
                 }
@@ -137,20 +137,22 @@ impl<'a> Report<'a> {
         self.add(source.clone(), path.clone(), Some(quoted(value)), fault);
     }
 
-    fn known_fields(
+    fn known_fields<'f>(
         &mut self,
-        fields: &BTreeMap<String, Shape>,
+        fields: &'f Fields,
         path: &JsonPath,
         object: Map<String, Value>,
         source: &Source,
-    ) -> Vec<(String, Value)> {
-        let (known, unknown): (Vec<_>, Vec<_>) =
-            object.into_iter().partition(|(key, _)| fields.contains_key(key));
-        for (name, _) in unknown {
-            let suggestion = closest(&name, fields.keys().map(String::as_str))
-                .map(str::to_owned)
-                .or_else(|| elsewhere(self.shape, &name));
-            let known = fields.keys().filter(|key| !key.starts_with('$')).cloned().collect();
+    ) -> Vec<(String, &'f Shape, Value)> {
+        let mut known = vec![];
+        for (name, value) in object {
+            if let Some(shape) = fields.get(&name) {
+                known.push((name, shape, value));
+                continue;
+            }
+            let suggestion =
+                closest(&name, fields.keys()).map(str::to_owned).or_else(|| elsewhere(self.shape, &name));
+            let known = fields.keys().filter(|key| !key.starts_with('$')).map(str::to_owned).collect();
             self.add(source.clone(), path.clone(), None, Fault::UnknownField { name, suggestion, known });
         }
         known
@@ -180,7 +182,7 @@ fn elsewhere(shape: &Shape, name: &str) -> Option<String> {
         match &shape.kind {
             Kind::Section(fields) => {
                 let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-                let here = fields.contains_key(name).then(|| join(name));
+                let here = fields.get(name).map(|_| join(name));
                 here.or_else(|| fields.iter().find_map(|(key, field)| search(field, &join(key), name)))
             }
             Kind::List { item, .. } => search(item, &format!("{path}[]"), name),
@@ -251,7 +253,7 @@ impl Document {
                 if path.get(&self.value).is_none() {
                     path.set(&mut self.value, Value::Object(Map::new()));
                 }
-                for (key, field) in fields {
+                for (key, field) in fields.iter() {
                     self.fill(field, &path.key(key));
                 }
             }

@@ -32,13 +32,13 @@ fn flags(shape: &Shape) -> Vec<Flag<'_>> {
         }
         match &shape.kind {
             Kind::Section(fields) => {
-                for (key, field) in fields {
+                for (key, field) in fields.iter() {
                     collect(field, &path.key(key), flags);
                 }
             }
             Kind::List { item, .. } => {
                 if let Kind::Section(fields) = &item.kind {
-                    for (key, field) in fields {
+                    for (key, field) in fields.iter() {
                         collect(field, &path.index(0).key(key), flags);
                     }
                 }

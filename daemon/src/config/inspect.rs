@@ -11,6 +11,7 @@ use rustix::fs::{Access as Mode, access};
 
 use super::document::Report;
 use super::filter::filter_config;
+use super::holder::Holder;
 use super::load::{Loaded, read_bounded};
 use super::path::JsonPath;
 use super::problem::{Fault, Problems};
@@ -47,8 +48,8 @@ impl Loaded {
         }
     }
 
-    /// Tries every address that this node is going to listen at, and lets go of it again. What an Envoy run by somebody
-    /// else listens at is left out: that Envoy may run already.
+    /// Tries every address that this node is going to listen at, and lets go of it again. Left out is what an Envoy
+    /// listens at that may run already: one run by somebody else, and one that an earlier daemon of this node left.
     ///
     /// # Errors
     /// The addresses that are taken or cannot be used, and the sockets at which another daemon answers.
@@ -57,11 +58,7 @@ impl Loaded {
         let mut inspector = Inspector { loaded: self, report: Report::new(&shape) };
         for (path, address) in addresses(&self.config) {
             if let Err(error) = TcpListener::bind(address) {
-                let fault = match error.kind() {
-                    ErrorKind::AddrInUse => Fault::AddressInUse,
-                    _ => Fault::AddressUnusable(error),
-                };
-                inspector.fault(&path, address.to_string(), fault);
+                inspector.taken(&path, address, error);
             }
         }
         inspector.sockets();
@@ -181,6 +178,17 @@ impl Inspector<'_> {
         };
         if let Err(error) = usable {
             self.fault(at, there.display().to_string(), Fault::Directory(error));
+        }
+    }
+
+    fn taken(&mut self, at: &JsonPath, address: SocketAddr, error: io::Error) {
+        if error.kind() != ErrorKind::AddrInUse {
+            return self.fault(at, address.to_string(), Fault::AddressUnusable(error));
+        }
+        let Config { run_dir, state_dir, .. } = &self.loaded.config;
+        match Holder::of(address) {
+            Some(holder) if [run_dir, state_dir].iter().any(|dir| holder.was_given_a_file_of(dir)) => {}
+            holder => self.fault(at, address.to_string(), Fault::AddressInUse(holder)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::endpoint::{ListenError, MAX_URL, ServiceUrlError};
+use super::holder::Holder;
 use super::names::IssuerError;
 use super::path::JsonPath;
 use super::shape::Kind;
@@ -45,6 +46,12 @@ impl Problems {
     pub(super) fn of(problems: Vec<Problem>) -> Self {
         debug_assert!(!problems.is_empty(), "who has no problems has a value");
         Self(problems)
+    }
+
+    /// These and then those.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        Self(self.0.into_iter().chain(others.0).collect())
     }
 
     /// The problems, in the order of the document as far as they have one.
@@ -201,8 +208,8 @@ pub enum Fault {
     #[error("{}", without_path(.0))]
     Refused(catalyst_authz::config::ConfigError),
     /// Somebody listens there already.
-    #[error("the address is in use")]
-    AddressInUse,
+    #[error("the address is in use{}", holder(.0.as_ref()))]
+    AddressInUse(Option<Holder>),
     /// The operating system does not let this user listen there.
     #[error("cannot listen there: {0}")]
     AddressUnusable(io::Error),
@@ -273,7 +280,7 @@ impl Fault {
             | Self::NotExecutable
             | Self::Directory(_)
             | Self::Refused(_)
-            | Self::AddressInUse
+            | Self::AddressInUse(_)
             | Self::AddressUnusable(_)
             | Self::SocketInUse(_)
             | Self::SocketPath(_) => return None,
@@ -301,11 +308,9 @@ impl Fault {
                 flag.map(|flag| format!("name a directory that this user may write with {flag}"))
             }
             Self::Refused(_) => Some("correct the file".to_owned()),
-            Self::AddressInUse => flag.map(|flag| {
-                format!(
-                    "stop the program that listens there (`ss -ltnp` names it), or choose another with {flag}"
-                )
-            }),
+            Self::AddressInUse(_) => {
+                flag.map(|flag| format!("stop that program, or choose another with {flag}"))
+            }
             Self::AddressUnusable(_) => flag.map(|flag| format!("choose another with {flag}")),
             Self::SocketInUse(_) => Some("stop that daemon, or give this one another --run-dir".to_owned()),
             Self::Differs { .. } => Some("give every issuer the same audiences".to_owned()),
@@ -325,6 +330,13 @@ impl Fault {
             | Self::LogLevel(_)
             | Self::Empty => flag.map(|flag| format!("correct it, or override it with {flag}")),
         }
+    }
+}
+
+fn holder(holder: Option<&Holder>) -> String {
+    match holder {
+        Some(holder) => format!(" by `{}` (process {})", holder.name(), holder.pid),
+        None => " by a program that this user may not see".to_owned(),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) struct RawConfig {
     pub(super) ingress: RawIngress,
     #[serde(default)]
     pub(super) egress: RawEgress,
-    /// A service that this node offers; repeat it for each.
+    /// The services that this node offers; by flags, one each.
     #[schemars(length(max = 10_000), extend("x-flag" = "service", "default" = []))]
     pub(super) services: Option<Vec<RawService>>,
     #[serde(default)]
@@ -112,13 +112,13 @@ pub(super) enum RawProtocol {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAuth {
-    /// A trusted issuer of tokens; repeat it for each. For a single one the flags below are shorter.
+    /// The trusted issuers of tokens; by flags, one each. For a single one the flags below are shorter.
     #[schemars(length(max = 64), extend("x-flag" = "trusted-issuer", "default" = []))]
     pub(super) issuers: Option<Vec<RawIssuer>>,
     /// Tolerated difference of clocks when a token's times are checked, at most 5m.
     #[schemars(extend("x-value" = "TIME", "default" = "30s"))]
     pub(super) leeway: Option<String>,
-    /// A file of Cedar policies; repeat it for each. Without any, a valid token may call any service.
+    /// Files of Cedar policies; by flags, one each. Without any, a valid token may call any service.
     #[schemars(length(max = 1024), extend("x-flag" = "policy", "x-value" = "FILE", "default" = []))]
     pub(super) policies: Option<Vec<String>>,
 }
@@ -136,11 +136,11 @@ pub(super) struct RawIssuer {
     /// File of the issuer's public keys (a JSON Web Key Set).
     #[schemars(extend("x-flag" = "jwks", "x-value" = "FILE"))]
     pub(super) jwks: Option<String>,
-    /// What a token's `aud` must name; one of them if it is repeated.
+    /// What a token's `aud` must name, one of several; by flags, one each.
     #[schemars(length(min = 1, max = 64))]
     #[schemars(extend("x-flag" = "audience", "x-value" = "TEXT", "default" = ["catalyst"]))]
     pub(super) audiences: Option<Vec<String>>,
-    /// A signature algorithm that is accepted; repeatable.
+    /// The signature algorithms that are accepted; by flags, one each.
     #[schemars(length(min = 1, max = 9))]
     #[schemars(extend("x-flag" = "algorithm", "x-value" = "ALG"))]
     #[schemars(extend("default" = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]))]

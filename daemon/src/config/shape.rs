@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
-use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
 use super::path::{JsonPath, Segment};
@@ -14,17 +14,17 @@ use super::raw::RawConfig;
 
 /// The JSON Schema of the configuration file.
 pub fn schema() -> Value {
-    schema_of::<RawConfig>()
+    sorted(schema_as_declared())
 }
 
-fn schema_of<T: JsonSchema>() -> Value {
+fn schema_as_declared() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let mut schema = settings.into_generator().into_root_schema_for::<T>();
-    RecursiveTransform(without_null).transform(&mut schema);
-    sorted(schema.to_value())
+    let mut schema = settings.into_generator().into_root_schema_for::<RawConfig>();
+    RecursiveTransform(tidy).transform(&mut schema);
+    schema.to_value()
 }
 
-/// The same text whether or not `serde_json` keeps the order of declaration, which is for other crates to choose.
+/// A field that is moved in the raw form changes nothing in the committed schema.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -36,8 +36,12 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-/// A field is absent or has a value; `null` is neither, though `Option` allows it.
-fn without_null(schema: &mut Schema) {
+/// A field is absent or has a value; `null` is neither, though `Option` allows it. Descriptions have no line ends of
+/// the source.
+fn tidy(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|name| name != "null");
         if let [only] = types.as_slice() {
@@ -90,7 +94,7 @@ pub(super) enum FlagName {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
-    Section(BTreeMap<String, Shape>),
+    Section(Fields),
     List { item: Box<Shape>, min: usize, max: usize },
     Text,
     Choice(Vec<String>),
@@ -98,10 +102,28 @@ pub(super) enum Kind {
     Boolean,
 }
 
+/// The fields of a section, in the order in which the raw form declares them.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Fields(Vec<(String, Shape)>);
+
+impl Fields {
+    pub(super) fn get(&self, key: &str) -> Option<&Shape> {
+        self.iter().find(|(name, _)| *name == key).map(|(_, shape)| shape)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Shape)> {
+        self.0.iter().map(|(key, shape)| (key.as_str(), shape))
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|(key, _)| key)
+    }
+}
+
 impl Shape {
     /// The shape of the whole document.
     pub(super) fn of_config() -> Self {
-        Self::read(&schema())
+        Self::read(&schema_as_declared())
     }
 
     /// Reads the subset of JSON Schema that the raw form's types give.
@@ -112,7 +134,7 @@ impl Shape {
             Some(Value::String(name)) => FlagName::Given(name.clone()),
             Some(_) => FlagName::None,
         };
-        let doc = text("description").unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        let doc = text("description").unwrap_or_default();
         let default = schema.get("default").cloned();
         Self { doc, flag, value_name: text("x-value"), default, kind: Kind::read(schema) }
     }
@@ -142,7 +164,9 @@ impl Kind {
             Some("object") => {
                 let none = Map::new();
                 let fields = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
-                Self::Section(fields.iter().map(|(key, field)| (key.clone(), Shape::read(field))).collect())
+                Self::Section(Fields(
+                    fields.iter().map(|(key, field)| (key.clone(), Shape::read(field))).collect(),
+                ))
             }
             Some("array") => {
                 let length = |key| number(key).map(|n| usize::try_from(n).expect("a length fits"));

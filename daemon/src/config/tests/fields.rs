@@ -86,9 +86,9 @@ fn as_flags(shape: &Shape, path: &JsonPath, value: &Value, style: Style, flags: 
     };
     match (&shape.kind, value) {
         (Kind::Section(fields), Value::Object(object)) => {
-            object
-                .iter()
-                .for_each(|(key, value)| as_flags(&fields[key], &path.key(key), value, style, flags));
+            object.iter().for_each(|(key, value)| {
+                as_flags(fields.get(key).unwrap(), &path.key(key), value, style, flags)
+            });
         }
         (Kind::List { item, .. }, Value::Array(items)) if matches!(item.kind, Kind::Section(_)) => {
             for value in items {

@@ -146,7 +146,7 @@ fn an_address_in_use_is_told() {
         let told: Vec<_> =
             problems.iter().map(|problem| (problem.path.to_string(), &problem.fault)).collect();
         assert!(
-            matches!(&told[..], [(path, Fault::AddressInUse)] if *path == format!("{section}.{field}")),
+            matches!(&told[..], [(path, Fault::AddressInUse(Some(holder)))] if *path == format!("{section}.{field}") && holder.pid == std::process::id()),
             "{told:?}"
         );
         document[section][field] = free;
