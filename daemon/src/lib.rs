@@ -6,5 +6,6 @@ pub mod cli;
 pub mod config;
 pub mod durable;
 pub mod envoy;
+pub mod ext_proc;
 pub mod jwks;
 pub mod xds;
