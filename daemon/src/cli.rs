@@ -73,7 +73,7 @@ pub enum Failure {
     #[error(transparent)]
     Config(#[from] Problems),
     /// The answer could not be written.
-    #[error("cannot write the answer: {0}")]
+    #[error("cannot write the answer")]
     Output(#[from] io::Error),
 }
 
@@ -96,7 +96,8 @@ pub fn surroundings(cwd: PathBuf, program: PathBuf, search_path: Option<OsString
     let mut candidates =
         std::iter::once(beside.clone()).chain(in_path).map(|dir| cwd.join(dir).join("envoy"));
     Surroundings {
-        envoy: candidates.find(|file| file.is_file()),
+        // Named all the same if it is nowhere: what is missing is told together with all else that is.
+        envoy: candidates.find(|file| file.is_file()).unwrap_or_else(|| beside.join("envoy")),
         filter: beside.join("libcatalyst_filter.so"),
         cwd,
     }

@@ -9,12 +9,18 @@ use clap::Parser;
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the answer has had enough of it.
+        Err(error) if error.root_cause().downcast_ref().is_some_and(is_broken_pipe) => ExitCode::SUCCESS,
         Err(error) => {
             let code = error.downcast_ref().map_or(1, cli::Failure::exit_code);
             eprintln!("{error:#}");
             ExitCode::from(code)
         }
     }
+}
+
+fn is_broken_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use super::filter::filter_config;
 use super::holder::Holder;
 use super::load::{Loaded, read_bounded};
 use super::path::JsonPath;
-use super::problem::{Fault, Problems};
+use super::problem::{Fault, Problems, Source};
 use super::shape::Shape;
 use super::{Auth, Config, EnvoyProcess, Listen};
 
@@ -154,7 +154,12 @@ impl Inspector<'_> {
     }
 
     fn program(&mut self, at: &JsonPath, file: &Path) {
+        let found_nowhere = self.loaded.document.source(at) == Source::Default;
         let fault = match readable_file(file) {
+            Err(_) if found_nowhere => {
+                let expected = "the Envoy binary (1.40), as there is none beside catalystd or in PATH";
+                return self.report.add(Source::Default, at.clone(), None, Fault::Missing { expected });
+            }
             Err(error) => Fault::Read(error),
             Ok(()) if access(file, Mode::EXEC_OK).is_err() => Fault::NotExecutable,
             Ok(()) => return,

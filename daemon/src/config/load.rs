@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::document::{Document, Report, Setting};
@@ -42,11 +42,18 @@ pub fn load(file: Option<&Path>, flags: &Flags, around: &Surroundings) -> Result
         Some(None) => return Err(Problems::of(report.into_problems())),
     };
     let document = Document::new(settings, &mut report);
-    let config = resolve(&document, around, &mut report);
+    let file_dir = file.map_or_else(|| around.cwd.clone(), |file| dir_of(&text::absolute(file, &around.cwd)));
+    let config = resolve(&document, around, &file_dir, &mut report);
     match (config, report.into_problems()) {
         (Some(config), problems) if problems.is_empty() => Ok(Loaded { config, document }),
         (_, problems) => Err(Problems::of(problems)),
     }
+}
+
+/// The directory of a file, without symbolic links. The file has been read, so that only a race makes it unknown.
+fn dir_of(file: &Path) -> PathBuf {
+    let dir = file.parent().unwrap_or(file);
+    dir.canonicalize().unwrap_or_else(|_| dir.to_owned())
 }
 
 fn read_settings(file: &Path, around: &Surroundings, report: &mut Report<'_>) -> Option<Vec<Setting>> {

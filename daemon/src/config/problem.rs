@@ -291,7 +291,10 @@ impl Fault {
     /// What to try, given the flag that sets the field.
     fn remedy(&self, flag: Option<&str>) -> Option<String> {
         match self {
-            Self::Read(_) => Some("check the path, and that this user may read it".to_owned()),
+            Self::Read(_) => Some(match flag {
+                Some(flag) => format!("check the path and its permissions, or name another with {flag}"),
+                None => "check the path and its permissions".to_owned(),
+            }),
             Self::Syntax { .. } => Some("correct the file there".to_owned()),
             Self::UnknownField { suggestion, .. } | Self::NotAllowed { suggestion, .. } => {
                 suggestion.as_ref().map(|meant| format!("did you mean `{meant}`?"))
@@ -308,9 +311,11 @@ impl Fault {
                 flag.map(|flag| format!("name a directory that this user may write with {flag}"))
             }
             Self::Refused(_) => Some("correct the file".to_owned()),
-            Self::AddressInUse(_) => {
-                flag.map(|flag| format!("stop that program, or choose another with {flag}"))
-            }
+            Self::AddressInUse(_) => Some(match flag {
+                Some(flag) => format!("stop that program, or choose another address with {flag}"),
+                None => "stop that program, or choose another address".to_owned(),
+            }),
+
             Self::AddressUnusable(_) => flag.map(|flag| format!("choose another with {flag}")),
             Self::SocketInUse(_) => Some("stop that daemon, or give this one another --run-dir".to_owned()),
             Self::Differs { .. } => Some("give every issuer the same audiences".to_owned()),

@@ -27,19 +27,24 @@ const MAX_LEEWAY: Duration = Duration::from_secs(300);
 /// The longest drain: a node that takes longer to stop looks hung.
 const MAX_DRAIN: Duration = Duration::from_secs(3600);
 
-/// What the resolution needs to know of the process. Paths are absolute.
+/// What the resolution needs to know of the process. Paths are absolute, the working directory without symbolic links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surroundings {
     /// The working directory.
     pub cwd: PathBuf,
     /// The Envoy binary that is used if none is named.
-    pub envoy: Option<PathBuf>,
+    pub envoy: PathBuf,
     /// The filter module that is used if none is named.
     pub filter: PathBuf,
 }
 
 /// The configuration that the document says; `None` if the report has a reason.
-pub(super) fn resolve(document: &Document, around: &Surroundings, report: &mut Report<'_>) -> Option<Config> {
+pub(super) fn resolve(
+    document: &Document,
+    around: &Surroundings,
+    file_dir: &Path,
+    report: &mut Report<'_>,
+) -> Option<Config> {
     let raw: RawConfig = serde_json::from_value(document.value.clone())
         .expect("what passed the check of the shape is a raw configuration");
     let RawConfig {
@@ -56,7 +61,7 @@ pub(super) fn resolve(document: &Document, around: &Surroundings, report: &mut R
         state_dir,
         run_dir,
     } = raw;
-    let mut resolver = Resolver { document, around, report };
+    let mut resolver = Resolver { document, around, file_dir, report };
     let root = JsonPath::default();
     let node = resolver.node(node);
     let org = node.as_ref().map(|node| &node.org);
@@ -104,6 +109,8 @@ pub(super) fn resolve(document: &Document, around: &Surroundings, report: &mut R
 struct Resolver<'a, 'b> {
     document: &'a Document,
     around: &'a Surroundings,
+    /// Where the configuration file is.
+    file_dir: &'a Path,
     report: &'a mut Report<'b>,
 }
 
@@ -258,11 +265,7 @@ impl Resolver<'_, '_> {
         let process = if manage.unwrap_or(true) {
             let bin = match bin {
                 Some(text) => self.file(&at.key("bin"), &text),
-                None => self.needed(
-                    &at.key("bin"),
-                    self.around.envoy.clone(),
-                    "the Envoy binary, as there is none beside catalystd or in PATH",
-                ),
+                None => Some(self.around.envoy.clone()),
             };
             let log = log.map(|text| self.file(&at.key("log"), &text));
             let log = log.map_or(Some(None), |log| log.map(Some));
@@ -376,10 +379,7 @@ impl Resolver<'_, '_> {
 
     fn base(&self, at: &JsonPath) -> PathBuf {
         match self.document.source(at) {
-            Source::File(file) => {
-                let file = text::absolute(file, &self.around.cwd);
-                file.parent().unwrap_or(&self.around.cwd).to_owned()
-            }
+            Source::File(_) => self.file_dir.to_owned(),
             Source::Flag(_) | Source::Default => self.around.cwd.clone(),
         }
     }

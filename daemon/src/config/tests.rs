@@ -18,7 +18,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: tempfile::tempdir_in(std::env::temp_dir().canonicalize().unwrap()).unwrap() }
     }
 
     fn path(&self) -> &Path {
@@ -28,7 +28,7 @@ impl Place {
     fn around(&self) -> Surroundings {
         Surroundings {
             cwd: self.path().to_owned(),
-            envoy: Some(PathBuf::from("/usr/bin/envoy")),
+            envoy: PathBuf::from("/usr/bin/envoy"),
             filter: PathBuf::from("/usr/lib/libcatalyst_filter.so"),
         }
     }

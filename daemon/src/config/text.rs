@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use super::endpoint::{Listen, ListenError};
@@ -131,9 +131,17 @@ pub(super) fn log_level(text: &str) -> Result<(), LogLevelError> {
     Ok(())
 }
 
-/// `path` seen from `base`, without `.` segments. `..` stays: what it means depends on symbolic links.
+/// `path` seen from `base`, which has no symbolic links: so that a leading `..` can be told from the names alone. A
+/// later one stays, as what it means depends on links in the path.
 pub(super) fn absolute(path: impl AsRef<Path>, base: &Path) -> PathBuf {
-    base.join(path).components().collect()
+    let mut base = base;
+    let mut parts = path.as_ref().components().peekable();
+    while let Some(Component::ParentDir | Component::CurDir) = parts.peek() {
+        if parts.next() == Some(Component::ParentDir) {
+            base = base.parent().unwrap_or(base);
+        }
+    }
+    base.join(parts.collect::<PathBuf>())
 }
 
 #[cfg(test)]
@@ -169,6 +177,21 @@ mod tests {
         check("127.0.0.1:0", Reach::Anybody, Err(AddressError::PortZero));
         for text in ["localhost:80", "127.0.0.1", ":80", "127.0.0.1:65536", ""] {
             check(text, Reach::Anybody, Err(AddressError::Form));
+        }
+    }
+
+    #[test]
+    fn a_path_is_seen_from_its_base() {
+        for (path, expected) in [
+            ("a/b", "/x/y/a/b"),
+            ("./a/./b", "/x/y/a/b"),
+            ("../a", "/x/a"),
+            ("../../../../a", "/a"),
+            ("./../a/../b", "/x/a/../b"),
+            ("/a/../b", "/a/../b"),
+            ("..", "/x"),
+        ] {
+            assert_eq!(absolute(path, Path::new("/x/y")), Path::new(expected), "{path}");
         }
     }
 

@@ -164,18 +164,6 @@ fn what_is_missing_is_told() {
 }
 
 #[test]
-fn without_any_envoy_its_binary_is_missing_unless_somebody_else_runs_it() {
-    let place = Place::new();
-    let around = Surroundings { envoy: None, ..place.around() };
-    std::fs::write(place.path().join("node.json"), right().to_string()).unwrap();
-    let load = |flags| load(Some(Path::new("node.json")), &parse_flags(flags), &around);
-    let problems = load(&[] as &[&str]).unwrap_err();
-    let paths: Vec<String> = problems.iter().map(|problem| problem.path.to_string()).collect();
-    assert_eq!(paths, ["envoy.bin"]);
-    assert_eq!(load(&["--envoy-manage", "false"]).unwrap().config.envoy.process, EnvoyProcess::External);
-}
-
-#[test]
 fn names_urls_and_addresses_are_checked() {
     check(
         "node.id",

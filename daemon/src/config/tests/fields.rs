@@ -192,7 +192,7 @@ fn a_path_is_relative_to_the_file_or_the_working_directory() {
     let flags = parse_flags(&["--envoy-bin", "bin/envoy"]);
     let config = load(Some(Path::new("etc/node.json")), &flags, &place.around()).unwrap().config;
     assert_eq!(config.auth.issuers[0].jwks, place.path().join("etc/keys.json"));
-    assert_eq!(config.auth.policies, [place.path().join("etc/../a.cedar"), PathBuf::from("/b.cedar")]);
+    assert_eq!(config.auth.policies, [place.path().join("a.cedar"), PathBuf::from("/b.cedar")]);
     assert!(
         matches!(config.envoy.process, EnvoyProcess::Managed { bin, .. } if bin == place.path().join("bin/envoy"))
     );

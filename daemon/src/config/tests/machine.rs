@@ -123,6 +123,22 @@ fn all_that_is_wrong_with_files_is_told_at_once() {
 }
 
 #[test]
+fn an_envoy_that_is_nowhere_is_missing_unless_somebody_else_runs_it() {
+    let place = place();
+    let around = Surroundings { envoy: place.path().join("no/envoy"), ..place.around() };
+    let mut document = document(&place);
+    document["envoy"].as_object_mut().unwrap().remove("bin");
+    fs::write(place.path().join("node.json"), document.to_string()).unwrap();
+    let read = |flags: &[&str]| {
+        load(Some(Path::new("node.json")), &parse_flags(flags), &around).unwrap().read_files()
+    };
+    let problems = read(&[]).unwrap_err();
+    let told: Vec<_> = problems.iter().map(|problem| (problem.path.to_string(), &problem.fault)).collect();
+    assert!(matches!(&told[..], [(path, Fault::Missing { .. })] if path == "envoy.bin"), "{told:?}");
+    read(&["--envoy-manage", "false"]).unwrap();
+}
+
+#[test]
 fn the_files_of_an_envoy_run_by_somebody_else_are_not_looked_for() {
     let place = place();
     fs::remove_file(place.path().join("envoy")).unwrap();
