@@ -238,6 +238,8 @@ pub enum envoy_dynamic_module_type_attribute_id {
     RequestMethod = 4,
     /// `source.address`: `ip:port` of the client.
     SourceAddress = 24,
+    /// `source.port` (integer)
+    SourcePort = 25,
     /// `connection.mtls` (bool): a client certificate was presented and verified.
     ConnectionMtls = 29,
     /// `connection.requested_server_name`: SNI.
@@ -252,6 +254,8 @@ pub enum envoy_dynamic_module_type_attribute_id {
     ConnectionSha256PeerCertificateDigest = 38,
     /// `xds.cluster_name`
     XdsClusterName = 57,
+    /// `xds.listener_direction` (integer)
+    XdsListenerDirection = 59,
 }
 
 /// Result code of a metrics call; 0 is success.
@@ -369,6 +373,11 @@ unsafe extern "C" {
         filter: envoy_dynamic_module_type_http_filter_envoy_ptr,
         attribute: envoy_dynamic_module_type_attribute_id,
         result: *mut bool,
+    ) -> bool;
+    pub(crate) fn envoy_dynamic_module_callback_http_filter_get_attribute_int(
+        filter: envoy_dynamic_module_type_http_filter_envoy_ptr,
+        attribute: envoy_dynamic_module_type_attribute_id,
+        result: *mut u64,
     ) -> bool;
     pub(crate) fn envoy_dynamic_module_callback_http_get_cluster_name(
         filter: envoy_dynamic_module_type_http_filter_envoy_ptr,

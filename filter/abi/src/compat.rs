@@ -41,22 +41,27 @@ pub(crate) struct AttributeCheck {
 }
 
 impl AttributeCheck {
-    /// Compares attributes that have a second source with that source: two at the front of the enumeration and one
-    /// behind all that we use, so that an entry added anywhere between shows. `false` means that no attribute may be
-    /// trusted. A request without a selected cluster cannot settle the last one, so the next request asks again.
+    /// Compares attributes that can be known otherwise with what is known, at the front of the enumeration, in its
+    /// middle and behind all that we use, so that an entry added anywhere between shows. `false` means that no
+    /// attribute may be trusted. Asked until it holds once.
     pub(crate) fn holds<EHF: EnvoyHttpFilter>(&self, envoy: &EHF) -> bool {
         if self.passed.load(Ordering::Relaxed) {
             return true;
         }
-        let attribute = |id| envoy.get_attribute_string(id).map(|value| value.as_slice());
+        let text = |attribute| envoy.get_attribute_string(attribute).map(|value| value.as_slice());
         let header = |name| envoy.get_request_header_value(name).map(|value| value.as_slice());
         let cluster = envoy.get_cluster_name().map(|name| name.as_slice());
-        let holds = attribute(Attribute::RequestPath) == header(":path")
-            && attribute(Attribute::RequestMethod) == header(":method")
-            && attribute(Attribute::XdsClusterName) == cluster;
-        if holds && cluster.is_some() {
-            self.passed.store(true, Ordering::Relaxed);
-        }
+        // A Unix socket has no port.
+        let source = text(Attribute::SourceAddress).unwrap_or_default();
+        let source_fits = envoy
+            .get_attribute_int(Attribute::SourcePort)
+            .is_none_or(|port| source.ends_with(format!(":{port}").as_bytes()));
+        let holds = text(Attribute::RequestPath) == header(":path")
+            && text(Attribute::RequestMethod) == header(":method")
+            && source_fits
+            && text(Attribute::XdsClusterName) == cluster
+            && envoy.get_attribute_int(Attribute::XdsListenerDirection).is_some();
+        self.passed.store(holds, Ordering::Relaxed);
         holds
     }
 }

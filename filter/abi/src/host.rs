@@ -256,6 +256,19 @@ impl EnvoyHttpFilter for EnvoyHttpFilterImpl {
         if found { unsafe { value.borrowed() } } else { None }
     }
 
+    fn get_attribute_int(&self, attribute: Attribute) -> Option<u64> {
+        let mut value = 0;
+        // SAFETY: `raw` is live in this hook and `value` is writable.
+        let found = unsafe {
+            abi::envoy_dynamic_module_callback_http_filter_get_attribute_int(
+                self.raw,
+                attribute,
+                &raw mut value,
+            )
+        };
+        found.then_some(value)
+    }
+
     fn get_attribute_bool(&self, attribute: Attribute) -> Option<bool> {
         let mut value = false;
         // SAFETY: `raw` is live in this hook and `value` is writable.

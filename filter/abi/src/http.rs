@@ -176,6 +176,9 @@ pub trait EnvoyHttpFilter {
         attribute: abi::envoy_dynamic_module_type_attribute_id,
     ) -> Option<EnvoyBuffer<'_>>;
 
+    /// An attribute whose value is an integer.
+    fn get_attribute_int(&self, attribute: abi::envoy_dynamic_module_type_attribute_id) -> Option<u64>;
+
     /// An attribute whose value is a boolean.
     fn get_attribute_bool(&self, attribute: abi::envoy_dynamic_module_type_attribute_id) -> Option<bool>;
 

@@ -10,8 +10,8 @@ use envoy_dynamic_module::abi::*;
 pub(crate) struct Host {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) route_config: Option<&'static str>,
-    /// Attributes are asked for by numbers that are off by this much.
-    pub(crate) attribute_shift: u32,
+    /// From this number on the attributes have moved up by one.
+    pub(crate) attributes_moved_from: u32,
     pub(crate) answer: Option<Answer>,
     pub(crate) stopped_at: Option<Hook>,
     pub(crate) metadata: Vec<(String, String)>,
@@ -45,7 +45,7 @@ impl Default for Host {
         Self {
             headers: headers.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             route_config: None,
-            attribute_shift: 0,
+            attributes_moved_from: u32::MAX,
             answer: None,
             stopped_at: None,
             metadata: Vec::new(),
@@ -60,8 +60,13 @@ impl Host {
         self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     }
 
+    /// The attribute of ours that this host has at a number.
+    fn meant_by(&self, id: u32) -> u32 {
+        id - u32::from(id > self.attributes_moved_from)
+    }
+
     fn attribute(&self, id: u32) -> Option<&str> {
-        match id + self.attribute_shift {
+        match self.meant_by(id) {
             0 => self.values(":path").pop(),
             1 => Some("/a"),
             4 => self.values(":method").pop(),
@@ -371,6 +376,22 @@ extern "C" fn envoy_dynamic_module_callback_http_filter_get_attribute_string(
     result: *mut envoy_dynamic_module_type_envoy_buffer,
 ) -> bool {
     fill(result, stream(envoy).borrow().attribute(attribute))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_callback_http_filter_get_attribute_int(
+    envoy: *mut c_void,
+    attribute: u32,
+    result: *mut u64,
+) -> bool {
+    let value = match stream(envoy).borrow().meant_by(attribute) {
+        25 => Some(99),
+        59 => Some(0),
+        _ => None,
+    };
+    // SAFETY: the module passes a writable out-parameter.
+    unsafe { *result = value.unwrap_or_default() };
+    value.is_some()
 }
 
 #[unsafe(no_mangle)]
