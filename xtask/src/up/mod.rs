@@ -74,7 +74,11 @@ struct Dirs {
 pub(crate) fn up(workspace: &Workspace, interrupt: &Interrupt, options: &Options) -> anyhow::Result<()> {
     let started = Instant::now();
     let say = |what: &str| eprintln!("[{:6.1} s] {what}", started.elapsed().as_secs_f64());
-    let home = workspace.target.join("quickstart");
+    let home = match options.free_ports {
+        false => workspace.target.join("quickstart"),
+        // Removed when all went well.
+        true => workspace.target.join("quickstart").join(std::process::id().to_string()),
+    };
     let quickstart = Quickstart::read(workspace, &home, options.free_ports)?;
     ports::check(&quickstart.addresses())?;
     let envoy = envoy::ensure(workspace, interrupt)?;
@@ -103,6 +107,9 @@ pub(crate) fn up(workspace: &Workspace, interrupt: &Interrupt, options: &Options
     }
     say("stopping");
     services.stop()?;
+    if options.free_ports {
+        fs::remove_dir_all(&home).with_context(|| format!("cannot remove {}", home.display()))?;
+    }
     say("stopped");
     Ok(())
 }

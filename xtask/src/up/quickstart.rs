@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ports;
 use crate::workspace::Workspace;
@@ -30,7 +30,8 @@ pub(crate) struct Quickstart {
 const PATHS: [&str; 3] = ["/auth/issuers/0/jwks", "/state_dir", "/run_dir"];
 
 impl Quickstart {
-    /// Reads `envoy/quickstart.json`. With `free_ports`, writes it again to `home` with other ports.
+    /// Reads `envoy/quickstart.json`. With `free_ports`, writes it again to `home`, with other ports and with all that
+    /// the node keeps in `home` too, so that it has nothing in common with another one.
     ///
     /// # Errors
     /// The file cannot be read, or lacks one of these fields.
@@ -44,8 +45,10 @@ impl Quickstart {
             return Self::from_json(config.clone(), &json).with_context(|| config.display().to_string());
         }
         use_free_ports(&mut json)?;
+        json["state_dir"] = json!(home.join("state"));
+        json["auth"]["issuers"][0]["jwks"] = json!(home.join("jwks.json"));
         fs::create_dir_all(home).with_context(|| home.display().to_string())?;
-        let config = home.join("free-ports.json");
+        let config = home.join("config.json");
         let text = serde_json::to_string_pretty(&json).context("a configuration is JSON")?;
         fs::write(&config, text + "\n").with_context(|| config.display().to_string())?;
         Self::from_json(config.clone(), &json).with_context(|| config.display().to_string())
@@ -139,8 +142,6 @@ fn use_free_ports(json: &mut Value) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn sample() -> Value {
