@@ -17,6 +17,8 @@ use crate::eventually;
 const MARK: &str = "CATALYST_TEST_RUN";
 /// Lines of each log that a failing test shows.
 const TAIL_LINES: usize = 60;
+/// Characters of each line that it shows.
+const TAIL_COLUMNS: usize = 400;
 
 /// All that one test starts, and the folder it works in.
 pub struct Run {
@@ -129,9 +131,11 @@ fn show_logs(dir: &Path) {
 
 fn tail(log: &Path) -> String {
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
+    // Envoy begins with every extension that it has; nobody needs to see that again.
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("server.cc:467]")).collect();
     let from = lines.len().saturating_sub(TAIL_LINES);
-    format!("--- {}, last lines:\n{}\n", log.display(), lines[from..].join("\n"))
+    let lines = lines[from..].iter().map(|line| line.chars().take(TAIL_COLUMNS).collect::<String>());
+    format!("--- {}, last lines:\n{}\n", log.display(), lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// A running program. It is killed when dropped.
