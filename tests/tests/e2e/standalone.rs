@@ -55,7 +55,7 @@ async fn start() -> Standalone {
         Admin(admin.address()).get("/ready").await.map_err(|error| format!("{error:#}"))
     })
     .await;
-    Standalone { envoy, _books: books, tokens, ingress, admin, run: run }
+    Standalone { envoy, _books: books, tokens, ingress, admin, run }
 }
 
 fn on_port(page: &str, port: u16, address: SocketAddr) -> String {
