@@ -7,12 +7,13 @@ use super::load::Loaded;
 use super::path::JsonPath;
 use super::problem::Source;
 use super::raw::{
-    RawAuth, RawConfig, RawEgress, RawEnvoy, RawGateway, RawIngress, RawIssuer, RawLog, RawNode, RawProtocol,
-    RawService, RawXds,
+    RawAuth, RawConfig, RawEgress, RawEnvoy, RawGateway, RawIngress, RawIssuer, RawLimits, RawLog, RawNode,
+    RawProtocol, RawService, RawXds,
 };
 use super::text::WrittenDuration;
 use super::{
-    Auth, Config, Egress, Envoy, EnvoyProcess, Gateway, Ingress, Issuer, Log, Node, Protocol, Service, Xds,
+    Auth, Config, Egress, Envoy, EnvoyProcess, Gateway, Ingress, Issuer, Limits, Log, Node, Protocol,
+    Service, Xds,
 };
 
 impl Loaded {
@@ -79,7 +80,7 @@ fn raw(config: &Config) -> RawConfig {
     let Node { id, org } = node;
     let Ingress { address: ingress_address } = ingress;
     let Egress { address: egress_address, node_socket: _ } = egress;
-    let Gateway { enabled, graphiql, socket: _ } = gateway;
+    let Gateway { enabled, graphiql, limits, socket: _ } = gateway;
     let Xds { listen } = xds;
     let Log { format, level } = log;
     RawConfig {
@@ -90,7 +91,11 @@ fn raw(config: &Config) -> RawConfig {
         services: Some(services.iter().map(raw_service).collect()),
         auth: raw_auth(auth),
         envoy: raw_envoy(envoy),
-        gateway: RawGateway { enabled: Some(*enabled), graphiql: Some(*graphiql) },
+        gateway: RawGateway {
+            enabled: Some(*enabled),
+            graphiql: Some(*graphiql),
+            limits: raw_limits(limits),
+        },
         xds: RawXds { listen: text(listen) },
         log: RawLog { format: Some(*format), level: Some(level.clone()) },
         state_dir: path(state_dir),
@@ -132,6 +137,20 @@ fn raw_issuer(issuer: &Issuer) -> RawIssuer {
         jwks: path(jwks),
         audiences: Some(audiences.clone()),
         algorithms: Some(algorithms.clone()),
+    }
+}
+
+fn raw_limits(limits: &Limits) -> RawLimits {
+    RawLimits {
+        body_bytes: Some(limits.body_bytes),
+        depth: Some(limits.depth),
+        fields: Some(limits.fields),
+        aliases: Some(limits.aliases),
+        fetches: Some(limits.fetches),
+        fetch_time: text(WrittenDuration(limits.fetch_time)),
+        operation_time: text(WrittenDuration(limits.operation_time)),
+        subgraph_response_bytes: Some(limits.subgraph_response_bytes),
+        response_bytes: Some(limits.response_bytes),
     }
 }
 

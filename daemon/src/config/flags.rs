@@ -104,7 +104,7 @@ impl Flag<'_> {
             .action(if list { ArgAction::Append } else { ArgAction::Set })
     }
 
-    /// The doc of the section that the field is in.
+    /// The doc of the section that the field is in; of the outermost, if it is in several.
     fn heading(&self, root: &Shape) -> String {
         let above: Vec<JsonPath> = self.path.ancestors().collect();
         let top = &above[above.len() - 2];

@@ -54,6 +54,7 @@ pub use text::{AddressError, DurationError, LogLevelError};
 
 pub use catalyst_authz::config::Access;
 pub use catalyst_authz::jose::Algorithm;
+pub use catalyst_gateway::Limits;
 pub use catalyst_routing::name::{NameError, NodeId, OrgName, ServiceName};
 pub use catalyst_routing::service::Protocol;
 
@@ -190,6 +191,8 @@ pub struct Gateway {
     pub enabled: bool,
     /// Whether a browser that opens `/graphql` is given GraphiQL.
     pub graphiql: bool,
+    /// What one request may cost.
+    pub limits: Limits,
     /// Where the gateway listens for Envoy; at most [`MAX_SOCKET_PATH`] bytes.
     pub socket: PathBuf,
 }

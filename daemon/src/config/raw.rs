@@ -184,6 +184,41 @@ pub(super) struct RawGateway {
     /// Whether a browser is given GraphiQL.
     #[schemars(extend("default" = true))]
     pub(super) graphiql: Option<bool>,
+    #[serde(default)]
+    pub(super) limits: RawLimits,
+}
+
+/// What one request to the gateway may cost; one beyond a limit is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLimits {
+    /// Bytes of a request's body.
+    #[schemars(range(min = 1, max = 1_073_741_824_u64), extend("x-value" = "BYTES", "default" = 1_048_576))]
+    pub(super) body_bytes: Option<usize>,
+    /// How deep the fields of an operation may nest.
+    #[schemars(range(min = 1, max = 150), extend("default" = 50))]
+    pub(super) depth: Option<usize>,
+    /// Fields of an operation.
+    #[schemars(range(min = 1, max = 1_000_000), extend("default" = 10_000))]
+    pub(super) fields: Option<usize>,
+    /// Aliases of an operation.
+    #[schemars(range(min = 0, max = 1_000_000), extend("default" = 500))]
+    pub(super) aliases: Option<usize>,
+    /// Requests to services that one operation may cause.
+    #[schemars(range(min = 1, max = 100_000), extend("default" = 200))]
+    pub(super) fetches: Option<usize>,
+    /// How long one request to a service may take, at most 1h.
+    #[schemars(extend("x-value" = "TIME", "default" = "30s"))]
+    pub(super) fetch_time: Option<String>,
+    /// How long an operation may take as a whole, at most 1h.
+    #[schemars(extend("x-value" = "TIME", "default" = "1m"))]
+    pub(super) operation_time: Option<String>,
+    /// Bytes of one service's answer.
+    #[schemars(range(min = 1, max = 1_073_741_824_u64), extend("x-value" = "BYTES", "default" = 67_108_864))]
+    pub(super) subgraph_response_bytes: Option<usize>,
+    /// Bytes of the answer's data.
+    #[schemars(range(min = 1, max = 1_073_741_824_u64), extend("x-value" = "BYTES", "default" = 67_108_864))]
+    pub(super) response_bytes: Option<usize>,
 }
 
 /// The xDS server that feeds Envoy.

@@ -13,12 +13,12 @@ use super::names::{self, IssuerUrl};
 use super::path::JsonPath;
 use super::problem::{Fault, Source};
 use super::raw::{
-    RawAuth, RawConfig, RawEgress, RawEnvoy, RawGateway, RawIngress, RawIssuer, RawLog, RawNode, RawProtocol,
-    RawService, RawXds,
+    RawAuth, RawConfig, RawEgress, RawEnvoy, RawGateway, RawIngress, RawIssuer, RawLimits, RawLog, RawNode,
+    RawProtocol, RawService, RawXds,
 };
 use super::text::{self, Reach};
 use super::{
-    Access, Auth, Config, Egress, Envoy, EnvoyProcess, Gateway, Ingress, Issuer, Listen, Log,
+    Access, Auth, Config, Egress, Envoy, EnvoyProcess, Gateway, Ingress, Issuer, Limits, Listen, Log,
     MAX_SOCKET_PATH, Node, NodeId, OrgName, Protocol, Service, ServiceUrl, Xds,
 };
 
@@ -26,6 +26,8 @@ use super::{
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 /// The longest drain: a node that takes longer to stop looks hung.
 const MAX_DRAIN: Duration = Duration::from_secs(3600);
+/// The longest an operation of the gateway may be allowed to take: what takes longer is no request.
+const MAX_OPERATION: Duration = Duration::from_secs(3600);
 
 /// What the resolution needs to know of the process. Paths are absolute, the working directory without symbolic links.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -288,9 +290,41 @@ impl Resolver<'_, '_> {
     }
 
     fn gateway(&mut self, raw: RawGateway, run_dir: Option<&Path>) -> Option<Gateway> {
-        let RawGateway { enabled, graphiql } = raw;
+        let RawGateway { enabled, graphiql, limits } = raw;
+        let limits = self.limits(limits);
         let socket = self.socket(run_dir, "gateway.sock")?;
-        Some(Gateway { enabled: enabled.unwrap_or(true), graphiql: graphiql.unwrap_or(true), socket })
+        let (enabled, graphiql) = (enabled.unwrap_or(true), graphiql.unwrap_or(true));
+        Some(Gateway { enabled, graphiql, limits: limits?, socket })
+    }
+
+    fn limits(&mut self, raw: RawLimits) -> Option<Limits> {
+        let RawLimits {
+            body_bytes,
+            depth,
+            fields,
+            aliases,
+            fetches,
+            fetch_time,
+            operation_time,
+            subgraph_response_bytes,
+            response_bytes,
+        } = raw;
+        let at = JsonPath::default().key("gateway").key("limits");
+        let fetch_time = self.duration(&at.key("fetch_time"), fetch_time, MAX_OPERATION);
+        let operation_time = self.duration(&at.key("operation_time"), operation_time, MAX_OPERATION);
+        let usual = Limits::default();
+        Some(Limits {
+            body_bytes: body_bytes.unwrap_or(usual.body_bytes),
+            depth: depth.unwrap_or(usual.depth),
+            fields: fields.unwrap_or(usual.fields),
+            aliases: aliases.unwrap_or(usual.aliases),
+            fetches: fetches.unwrap_or(usual.fetches),
+            fetch_time: fetch_time?,
+            operation_time: operation_time?,
+            subgraph_response_bytes: subgraph_response_bytes.unwrap_or(usual.subgraph_response_bytes),
+            response_bytes: response_bytes.unwrap_or(usual.response_bytes),
+            ..usual
+        })
     }
 
     fn xds(&mut self, raw: RawXds, run_dir: Option<&Path>) -> Option<Xds> {

@@ -48,7 +48,21 @@ fn others() -> Value {
             "drain_time": "2m",
             "concurrency": 3,
         },
-        "gateway": {"enabled": false, "graphiql": false},
+        "gateway": {
+            "enabled": false,
+            "graphiql": false,
+            "limits": {
+                "body_bytes": 2048,
+                "depth": 20,
+                "fields": 100,
+                "aliases": 0,
+                "fetches": 9,
+                "fetch_time": "900ms",
+                "operation_time": "2s",
+                "subgraph_response_bytes": 5000,
+                "response_bytes": 6000,
+            },
+        },
         "xds": {"listen": "unix:my.sock"},
         "log": {"format": "json", "level": "warn,catalystd=debug"},
         "state_dir": "state",
@@ -176,6 +190,7 @@ fn the_shortest_command_line_makes_a_node() {
     assert_eq!(config.auth.issuers[0].organisation, config.node.org);
     assert_eq!(config.auth.issuers[0].jwks, place.path().join("keys.json"));
     assert_eq!(config.auth.issuers[0].audiences, ["catalyst"]);
+    assert_eq!(config.gateway.limits, Limits::default(), "the schema tells the gateway's own defaults");
     assert_eq!(config.state_dir, place.path().join("edge-1.catalyst"));
     assert_eq!(config.run_dir, config.state_dir.join("run"));
     assert_eq!(config.xds.listen, Listen::Unix(config.run_dir.join("xds.sock")));
