@@ -242,7 +242,6 @@ impl Document {
             report.add(source, path, None, Fault::Ambiguous { list, count });
             return;
         }
-        self.sources.retain(|known, _| !known.starts_with(&path));
         path.set(&mut self.value, value);
         self.sources.insert(path, source);
     }
