@@ -15,6 +15,11 @@ mod upgrade;
 
 pub use errors::{CompositionError, ErrorCode};
 
+/// Subgraphs that compose together; more are refused.
+pub const MAX_SUBGRAPHS: usize = 1_000;
+/// Bytes of SDL one subgraph may have; longer ones are refused.
+pub const MAX_SDL_BYTES: usize = 8 << 20;
+
 /// A subgraph as it introduces itself.
 #[derive(Clone, Debug)]
 pub struct Subgraph {
@@ -38,7 +43,8 @@ pub fn compose(subgraphs: &[Subgraph]) -> Result<Supergraph, Vec<CompositionErro
     let mut sorted: Vec<&Subgraph> = subgraphs.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     let names: Vec<&str> = sorted.iter().map(|s| s.name.as_str()).collect();
-    let errors = names::check(&names);
+    let mut errors = names::check(&names);
+    errors.extend(check_sizes(&sorted));
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -50,6 +56,19 @@ pub fn compose(subgraphs: &[Subgraph]) -> Result<Supergraph, Vec<CompositionErro
         return Err(errors);
     }
     Ok(Supergraph { sdl: print::print(&merged.schema) })
+}
+
+fn check_sizes(sorted: &[&Subgraph]) -> Vec<CompositionError> {
+    let limit = |message| CompositionError::new(ErrorCode::CompositionLimitExceeded, message);
+    let mut errors = Vec::new();
+    if sorted.len() > MAX_SUBGRAPHS {
+        errors.push(limit(format!("there are {} subgraphs; at most {MAX_SUBGRAPHS} compose", sorted.len())));
+    }
+    for subgraph in sorted.iter().filter(|s| s.sdl.len() > MAX_SDL_BYTES) {
+        let message = format!("the schema has {} bytes; at most {MAX_SDL_BYTES} are read", subgraph.sdl.len());
+        errors.push(limit(message).within([subgraph.name.as_str()]));
+    }
+    errors
 }
 
 /// Reads every subgraph, so that the faults of all come at once.

@@ -16,7 +16,9 @@ pub(super) struct FieldSources<'s, 'a> {
     pub kind: Kind,
     pub parents: &'s Sources<'a, TypeDef>,
     pub fields: Sources<'a, Field>,
-    /// What overrides leave of each subgraph's field.
+    /// Interfaces of the parent that are interface objects somewhere.
+    pub interface_objects: &'s [&'a Name],
+    /// What overrides leave of each subgraph's field; empty where no override is at work.
     pub standing: Vec<Standing>,
 }
 
@@ -25,13 +27,21 @@ impl FieldSources<'_, '_> {
         let name = self.fields.iter().flatten().next().map_or("", |f| &f.name);
         format!("{}.{name}", self.parent)
     }
+
+    pub(super) fn standing(&self, subgraph: usize) -> &Standing {
+        self.standing.get(subgraph).unwrap_or(&Standing::Plain)
+    }
 }
 
 impl<'a> Merger<'a> {
     pub(super) fn merge_fields(&mut self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
         let names: IndexSet<&Name> = sources.iter().flatten().flat_map(|t| t.fields.keys()).collect();
+        let interfaces: IndexSet<&'a Name> = sources.iter().flatten().flat_map(|t| &t.interfaces).collect();
+        let interface_objects: Vec<&'a Name> =
+            interfaces.into_iter().filter(|i| self.relations.is_interface_object(i)).collect();
         for name in names {
             let mut set = FieldSources {
+                interface_objects: &interface_objects,
                 parent: &merged.name,
                 kind: merged.kind,
                 parents: sources,
@@ -49,7 +59,7 @@ impl<'a> Merger<'a> {
         let at = set.coordinate();
         let mut own: Sources<'a, Field> = set.fields.clone();
         for (index, subgraph) in self.subgraphs.iter().enumerate() {
-            if subgraph.usage.is_external(set.parent, name) {
+            if own[index].is_some() && subgraph.usage.is_external(set.parent, name) {
                 own[index] = None;
             }
         }
@@ -132,10 +142,10 @@ impl<'a> Merger<'a> {
     /// `@join__field`, unless every subgraph that has the type resolves the field, all alike.
     fn join_field(&self, set: &FieldSources<'_, 'a>, name: &Name, all_equal: bool, out: &mut Vec<Directive>) {
         let special = |(index, field): (usize, &Option<&Field>)| {
-            let present = field.filter(|_| !matches!(set.standing[index], Standing::Gone));
+            let present = field.filter(|_| !matches!(set.standing(index), Standing::Gone));
             match present {
                 Some(field) => {
-                    !matches!(set.standing[index], Standing::Plain)
+                    !matches!(set.standing(index), Standing::Plain)
                         || self.subgraphs[index].usage.is_external(set.parent, name)
                         || field.has(Role::Requires)
                         || field.has(Role::Provides)
@@ -161,7 +171,7 @@ impl<'a> Merger<'a> {
             if subgraph.usage.is_external(set.parent, name) {
                 arguments.push(("external", Value::Boolean(true)));
             }
-            match &set.standing[index] {
+            match set.standing(index) {
                 Standing::Gone => continue,
                 Standing::Plain => {}
                 Standing::UsedOverridden => arguments.push(("usedOverridden", Value::Boolean(true))),

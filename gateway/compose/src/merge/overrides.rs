@@ -54,6 +54,9 @@ impl Overrides {
 
 impl<'a> Merger<'a> {
     pub(super) fn resolve_overrides(&mut self, set: &FieldSources<'_, 'a>, name: &Name) -> Vec<Standing> {
+        if !set.fields.iter().flatten().any(|f| f.has(Role::Override)) {
+            return Vec::new();
+        }
         let mut standing = vec![Standing::Plain; self.subgraphs.len()];
         for (index, field) in set.fields.iter().enumerate() {
             let Some(directive) = field.and_then(|f| f.first(Role::Override)) else { continue };

@@ -42,7 +42,7 @@ impl<'a> Merger<'a> {
     /// that stand for it.
     fn resolving_types(&self, set: &FieldSources<'_, 'a>, index: usize, name: &Name) -> Vec<&'a Name> {
         match (set.fields[index], set.parents[index]) {
-            (Some(_), parent) => match &set.standing[index] {
+            (Some(_), parent) => match set.standing(index) {
                 Standing::Gone | Standing::UsedOverridden => Vec::new(),
                 Standing::Labelled(label) if !label.when => Vec::new(),
                 Standing::Labelled(_) | Standing::Plain => parent.map(|p| &p.name).into_iter().collect(),
@@ -54,16 +54,8 @@ impl<'a> Merger<'a> {
 
     /// The interface objects of a subgraph that stand for the type being merged and have the field.
     fn interface_objects_with(&self, set: &FieldSources<'_, 'a>, index: usize, name: &Name) -> Vec<&'a Name> {
-        let mut found: Vec<&'a Name> = Vec::new();
-        for interface in set.parents.iter().flatten().flat_map(|t| &t.interfaces) {
-            let ty = self.subgraphs[index].schema.types.get(interface);
-            if let Some(ty) = ty.filter(|t| t.has(Role::InterfaceObject) && t.fields.contains_key(name))
-                && !found.contains(&&ty.name)
-            {
-                found.push(&ty.name);
-            }
-        }
-        found
+        let types = set.interface_objects.iter().filter_map(|i| self.subgraphs[index].schema.types.get(*i));
+        types.filter(|t| t.has(Role::InterfaceObject) && t.fields.contains_key(name)).map(|t| &t.name).collect()
     }
 
     /// Some interface object resolves the field on the type's behalf.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::budget::Budget;
 use crate::merge::{Label, Merged};
 use crate::model::{Directives, Field, Kind, Name, Operation, Role, TypeDef};
 use crate::parse::{Selection, print_selection};
@@ -57,19 +58,22 @@ pub(super) struct Graph<'a> {
     pub conditional: Vec<(NodeId, &'a str, &'a [Selection])>,
     /// By type.
     pub entries: HashMap<&'a str, Vec<Entry<'a>>>,
+    pub budget: Budget,
     provided: Vec<Vec<Selection>>,
     index: HashMap<(usize, &'a str, ProvidedId), NodeId>,
     provided_index: HashMap<String, ProvidedId>,
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn new(subgraphs: &'a [Subgraph], merged: &'a Merged) -> Graph<'a> {
+    /// Stops short when the budget is spent.
+    pub(super) fn new(subgraphs: &'a [Subgraph], merged: &'a Merged, budget: Budget) -> Graph<'a> {
         let mut graph = Graph {
             subgraphs,
             merged,
             nodes: Vec::new(),
             conditional: Vec::new(),
             entries: HashMap::new(),
+            budget,
             provided: vec![Vec::new()],
             index: HashMap::new(),
             provided_index: HashMap::from([(String::new(), NOTHING)]),
@@ -87,7 +91,7 @@ impl<'a> Graph<'a> {
             }
         }
         let mut done = 0;
-        while done < graph.nodes.len() {
+        while done < graph.nodes.len() && !graph.budget.is_spent() {
             graph.connect(NodeId(done as u32));
             done += 1;
         }
@@ -163,6 +167,7 @@ impl<'a> Graph<'a> {
             return None;
         }
         let base = source.schema.types.get(field.ty.base()).filter(|t| t.kind.is_composite());
+        self.budget.spend(1 + self.provided[provided].len());
         let target = base.map(|base| {
             let mut selections = self.provided_below(subgraph, ty, provided, &field.name);
             selections.extend(source.sets.provides.get(&ty.name, &field.name).into_iter().flatten().cloned());

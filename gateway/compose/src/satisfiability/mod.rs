@@ -3,6 +3,7 @@
 //! [`graph`] is what each subgraph resolves, [`reach`] where keys lead from there, [`walk`] follows every
 //! path a client can take, and [`report`] says why one has no way on.
 
+mod budget;
 mod graph;
 mod reach;
 mod report;
@@ -14,6 +15,6 @@ use crate::subgraph::Subgraph;
 
 /// The queries that cannot be answered; at most [`walk::MAX_ERRORS`] of them.
 pub(crate) fn check(subgraphs: &[Subgraph], merged: &Merged) -> Vec<CompositionError> {
-    let graph = graph::Graph::new(subgraphs, merged);
+    let graph = graph::Graph::new(subgraphs, merged, budget::Budget::default());
     walk::walk(&graph)
 }

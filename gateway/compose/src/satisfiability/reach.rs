@@ -37,7 +37,7 @@ impl<'g, 'a> Reach<'g, 'a> {
         let free = Reach::free(graph, assumptions.clone(), None);
         let mut closed: HashMap<usize, Reach<'g, 'a>> = HashMap::new();
         let mut reach = Reach::start(graph, assumptions, None);
-        for id in graph.ids() {
+        for id in graph.ids().take_while(|_| !graph.budget.is_spent()) {
             for (node, fields) in graph.entries_for(id) {
                 if !free.from(id).contains(&node) || reach.from(id).contains(&node) {
                     continue;
@@ -54,7 +54,7 @@ impl<'g, 'a> Reach<'g, 'a> {
                 }
             }
         }
-        while reach.meet_requires() {}
+        while !graph.budget.is_spent() && reach.meet_requires() {}
         reach
     }
 
@@ -65,7 +65,7 @@ impl<'g, 'a> Reach<'g, 'a> {
 
     fn free(graph: &'g Graph<'a>, assumptions: Assumptions, closed: Option<usize>) -> Reach<'g, 'a> {
         let mut reach = Reach::start(graph, assumptions, closed);
-        while reach.meet_requires() | reach.enter() {}
+        while !graph.budget.is_spent() && (reach.meet_requires() | reach.enter()) {}
         reach
     }
 
@@ -135,6 +135,7 @@ impl<'g, 'a> Reach<'g, 'a> {
 
     fn can_collect_field(&self, node: NodeId, field: &str, below: &[Selection]) -> bool {
         let direct = self.from(node).iter().any(|m| {
+            self.graph.budget.spend(1);
             self.usable(*m, field).is_some_and(|edge| match edge.target {
                 None => true,
                 Some(target) => self.can_collect(target, below),
@@ -144,7 +145,8 @@ impl<'g, 'a> Reach<'g, 'a> {
             return true;
         }
         let casts = &self.graph.get(node).casts;
-        !casts.is_empty() && casts.iter().all(|cast| self.can_collect_field(*cast, field, below))
+        !self.graph.budget.is_spent()
+            && !casts.is_empty() && casts.iter().all(|cast| self.can_collect_field(*cast, field, below))
     }
 
     fn can_collect_on(&self, node: NodeId, on: &str, selections: &[Selection]) -> bool {

@@ -12,8 +12,6 @@ use crate::model::{Directives, Field, Name, Operation, Role, TypeDef};
 
 /// Unanswerable queries reported; the rest would say the same again.
 pub(super) const MAX_ERRORS: usize = 100;
-/// Steps of the walk; a supergraph that needs more is refused.
-const MAX_STATES: usize = 1_000_000;
 /// Override labels one path may meet; a supergraph that needs more is refused, since each doubles the work.
 const MAX_LABELS: usize = 10;
 
@@ -62,11 +60,11 @@ pub(super) fn walk(graph: &Graph<'_>) -> Vec<CompositionError> {
         if walk.errors.len() >= MAX_ERRORS {
             break;
         }
-        if walk.states.len() > MAX_STATES {
-            let message = format!("checking all paths takes more than {MAX_STATES} steps");
+        walk.step(state);
+        if graph.budget.is_spent() {
+            let message = "the subgraphs are entangled beyond what can be checked";
             return vec![CompositionError::new(ErrorCode::CompositionLimitExceeded, message)];
         }
-        walk.step(state);
     }
     walk.errors
 }
@@ -82,6 +80,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         state.nodes.sort_unstable();
         state.nodes.dedup();
         let visited = self.visited.entry((&state.ty.name, state.assumptions.clone())).or_default();
+        self.graph.budget.spend(visited.len() + state.nodes.len());
         if visited.iter().any(|seen| seen.iter().all(|node| state.nodes.binary_search(node).is_ok())) {
             return;
         }
@@ -138,6 +137,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         let mut found = false;
         let mut targets = Vec::new();
         for node in &self.states[index].nodes {
+            self.graph.budget.spend(reach.from(*node).len());
             for reached in reach.from(*node) {
                 if let Some(edge) = reach.usable(*reached, &field.name) {
                     found = true;
