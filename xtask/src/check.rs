@@ -13,15 +13,11 @@ use anyhow::{Context, bail};
 use crate::{
     envoy,
     process::{self, Interrupt},
-    workspace::Workspace,
+    workspace::{Profile, WHOLE, Workspace},
 };
 
 /// The test runner's version that is installed when there is none.
 const NEXTEST: &str = "0.9.143";
-
-/// What everything is built with. Every stage selects the same packages, hence the same features: nothing is
-/// built twice.
-const WHOLE: [&str; 3] = ["--workspace", "--all-targets", "--locked"];
 
 /// Runs every stage, also after one that failed, save that nothing is run which could not be built.
 ///
@@ -43,13 +39,10 @@ pub(crate) fn test(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Resu
             .context("run `cargo fmt --all`")
     });
     stages.run("lints", || {
-        let mut clippy = workspace.cargo(&["clippy"]);
+        let mut clippy = workspace.cargo(&["clippy", "--locked"]);
         process::run("lints", clippy.args(WHOLE).args(["--", "-D", "warnings"]), interrupt)
     });
-    let built = stages.run("build", || {
-        let mut build = workspace.cargo(&["build"]);
-        process::run("the build", build.args(WHOLE), interrupt)
-    });
+    let built = stages.run("build", || workspace.build(Profile::Dev, interrupt));
     if let Some((envoy, nextest)) = tools.filter(|_| built) {
         stages.run("tests", || {
             let mut tests = workspace.cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);

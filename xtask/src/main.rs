@@ -4,6 +4,7 @@
 //! - [`bench`]: builds and runs a benchmark.
 //! - [`check`]: `test`: formatting, lints, one build, every test; what CI runs.
 //! - [`envoy`]: gets the pinned Envoy into the target folder.
+//! - [`schema`]: writes the JSON Schema of the configuration.
 //! - [`walls`]: which crate may depend on what; a test over `cargo tree`.
 //! - [`process`], [`http`], [`workspace`]: children and signals, requests, where things are.
 //!
@@ -15,6 +16,7 @@ mod check;
 mod envoy;
 mod http;
 mod process;
+mod schema;
 mod up;
 #[cfg(test)]
 mod walls;
@@ -36,6 +38,7 @@ cargo xtask COMMAND
   test      formatting, lints, build, all tests; installs what they need
   bench NAME|all [--quick]
             build and run a benchmark; results go to bench/results
+  schema    write envoy/config.schema.json from the daemon's types
   envoy     get Envoy into the target folder and print where it is
 
 environment
@@ -47,6 +50,7 @@ enum Command {
     Up(up::Options),
     Bench(bench::Options),
     Test,
+    Schema,
     Envoy,
 }
 
@@ -76,6 +80,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Up(options) => up::up(&workspace, &interrupt, &options)?,
         Command::Bench(options) => bench::bench(&workspace, &interrupt, &options)?,
         Command::Test => check::test(&workspace, &interrupt)?,
+        Command::Schema => schema::schema(&workspace, &interrupt)?,
         Command::Envoy => println!("{}", envoy::ensure(&workspace, &interrupt)?.display()),
     }
     Ok(())
@@ -86,6 +91,7 @@ fn parse(arguments: &[String]) -> anyhow::Result<Command> {
     let command = match words.next() {
         None | Some("help" | "--help" | "-h") => Command::Help,
         Some("test") => Command::Test,
+        Some("schema") => Command::Schema,
         Some("envoy") => Command::Envoy,
         Some("bench") => return bench::Options::parse(words).map(Command::Bench),
         Some("up") => return up::Options::parse(words).map(Command::Up),

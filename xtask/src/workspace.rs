@@ -9,6 +9,15 @@ use std::{
 
 use anyhow::Context;
 
+use crate::process::{self, Interrupt};
+
+/// What a node and its quickstart consist of.
+const NODE: [&str; 3] = ["catalystd", "catalyst-examples", "catalyst-filter"];
+
+/// What tests need: everything, selected in the same way each time, so that features are the same and nothing is built
+/// twice.
+pub(crate) const WHOLE: [&str; 2] = ["--workspace", "--all-targets"];
+
 /// The checkout and its target folder.
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
@@ -51,6 +60,19 @@ impl Workspace {
         let mut command = Command::new(cargo);
         command.args(arguments).current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
         command
+    }
+
+    /// Builds what a node and its quickstart consist of. In `release` only that; in `dev` the same as
+    /// `cargo xtask test`, so that each finds the other's work done.
+    pub(crate) fn build(&self, profile: Profile, interrupt: &Interrupt) -> anyhow::Result<()> {
+        let mut command = self.cargo(&["build", "--locked"]);
+        match profile {
+            Profile::Release => {
+                command.arg("--release").args(NODE.iter().flat_map(|name| ["--package", name]))
+            }
+            Profile::Dev => command.args(WHOLE),
+        };
+        process::run("the build", &mut command, interrupt)
     }
 
     /// A path as the user would write it: relative to the checkout where it is inside.

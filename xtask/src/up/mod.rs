@@ -83,7 +83,7 @@ pub(crate) fn up(workspace: &Workspace, interrupt: &Interrupt, options: &Options
     ports::check(&quickstart.addresses())?;
     let envoy = envoy::ensure(workspace, interrupt)?;
     say("building (the first time takes some minutes)");
-    build(workspace, options.profile, interrupt)?;
+    workspace.build(options.profile, interrupt)?;
     let dirs = Dirs::make(&home, &quickstart, &envoy)?;
     let token = token(workspace, options.profile, &quickstart, &dirs)?;
 
@@ -112,25 +112,6 @@ pub(crate) fn up(workspace: &Workspace, interrupt: &Interrupt, options: &Options
     }
     say("stopped");
     Ok(())
-}
-
-/// `release` builds what is started; `dev` the same as `cargo xtask test`, so that each finds the other's work done.
-fn build(workspace: &Workspace, profile: Profile, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let arguments: &[&str] = match profile {
-        Profile::Release => &[
-            "build",
-            "--locked",
-            "--release",
-            "-p",
-            "catalystd",
-            "-p",
-            "catalyst-examples",
-            "-p",
-            "catalyst-filter",
-        ],
-        Profile::Dev => &["build", "--locked", "--workspace", "--all-targets"],
-    };
-    process::run("the build", &mut workspace.cargo(arguments), interrupt)
 }
 
 impl Dirs {
