@@ -9,7 +9,7 @@ mod envoy;
 use std::any::Any;
 use std::sync::Mutex;
 
-use envoy::{Answer, Hook, Host};
+use envoy::{Answer, Hook, Host, Module};
 use envoy_dynamic_module::abi::{
     envoy_dynamic_module_type_attribute_id as Attribute,
     envoy_dynamic_module_type_http_header_type as HeaderMap,
@@ -17,8 +17,8 @@ use envoy_dynamic_module::abi::{
 };
 use envoy_dynamic_module::hooks::{ABI_MISMATCH_DETAILS, PANIC_DETAILS};
 use envoy_dynamic_module::{
-    EnvoyHttpFilter, EnvoyHttpFilterConfig, EnvoyHttpFilterImpl, HttpFilter, HttpFilterConfig,
-    MAX_HEADERS_ON_STACK, declare_init_functions,
+    EnvoyCounterId, EnvoyHttpFilter, EnvoyHttpFilterConfig, EnvoyHttpFilterImpl, HttpFilter,
+    HttpFilterConfig, MAX_HEADERS_ON_STACK, declare_init_functions,
 };
 
 declare_init_functions!(|| true, new_config, new_route_config);
@@ -36,7 +36,8 @@ enum Behaviour {
     Run(OnRequestHeaders),
 }
 
-struct Config;
+/// Counts its streams.
+struct Config(EnvoyCounterId);
 
 struct Filter(Behaviour);
 
@@ -46,11 +47,12 @@ fn new_config<EC: EnvoyHttpFilterConfig>(
     config: &[u8],
 ) -> Option<Box<dyn HttpFilterConfig<EnvoyHttpFilterImpl>>> {
     assert_eq!(name, "authz");
-    envoy.define_counter("requests").ok()?;
+    envoy.define_counter("other").ok()?;
+    let streams = envoy.define_counter("streams").ok()?;
     match config {
         b"panic" => panic!("asked to"),
         b"refuse" => None,
-        _ => Some(Box::new(Config)),
+        _ => Some(Box::new(Config(streams))),
     }
 }
 
@@ -60,7 +62,8 @@ fn new_route_config(_name: &str, config: &[u8]) -> Option<Box<dyn Any + Send + S
 }
 
 impl HttpFilterConfig<EnvoyHttpFilterImpl> for Config {
-    fn new_http_filter(&self, _envoy: &mut EnvoyHttpFilterImpl) -> Box<dyn HttpFilter<EnvoyHttpFilterImpl>> {
+    fn new_http_filter(&self, envoy: &mut EnvoyHttpFilterImpl) -> Box<dyn HttpFilter<EnvoyHttpFilterImpl>> {
+        envoy.increment_counter(self.0, 1).unwrap();
         let behaviour = BEHAVIOUR.lock().unwrap().clone().unwrap();
         let filter = Filter(behaviour);
         filter.enter("new");
@@ -121,7 +124,7 @@ impl Drop for Filter {
 fn run(host: Host, behaviour: Behaviour) -> Host {
     let _serial = SERIAL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     *BEHAVIOUR.lock().unwrap() = Some(behaviour);
-    envoy::run_stream(host)
+    Module::start("authz", b"").unwrap().run(host)
 }
 
 fn check_panic(hook: &'static str, stopped_at: Option<Hook>, status: Option<u32>) {
@@ -149,12 +152,24 @@ fn a_panic_in_any_hook_denies_the_stream_and_unwinds_no_further() {
 #[test]
 fn a_configuration_that_panics_or_refuses_is_null() {
     let _serial = SERIAL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    assert!(!envoy::accepts_config(b"panic"));
-    assert!(!envoy::accepts_config(b"refuse"));
-    assert!(envoy::accepts_config(b""));
-    assert!(!envoy::accepts_route_config(b"panic"));
-    assert!(!envoy::accepts_route_config(b"\xff"));
-    assert!(envoy::accepts_route_config(b"x"));
+    for (config, accepted) in [(&b"panic"[..], false), (b"refuse", false), (b"", true)] {
+        assert_eq!(Module::start("authz", config).is_some(), accepted, "{config:?}");
+    }
+    for (config, accepted) in [(&b"panic"[..], false), (b"\xff", false), (b"x", true)] {
+        assert_eq!(Module::accepts_route("authz", config), accepted, "{config:?}");
+    }
+}
+
+#[test]
+fn a_counter_counts_over_all_streams() {
+    let _serial = SERIAL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    *BEHAVIOUR.lock().unwrap() = Some(Behaviour::PanicIn("none"));
+    let module = Module::start("authz", b"").unwrap();
+    for expected in 1..=3 {
+        module.run(Host::default());
+        assert_eq!(module.counter("streams"), expected);
+    }
+    assert_eq!(module.counter("other"), 0);
 }
 
 #[test]
@@ -237,7 +252,7 @@ fn an_answer_carries_headers_body_and_details() {
 
 #[test]
 fn route_configuration_attributes_and_metadata_cross_the_boundary() {
-    let host = Host { route_config: Some("books"), ..Host::default() };
+    let host = Host { route_config: Some("books".to_owned()), ..Host::default() };
     let host = run(
         host,
         Behaviour::Run(|envoy| {
@@ -246,7 +261,7 @@ fn route_configuration_attributes_and_metadata_cross_the_boundary() {
             let address = envoy.get_attribute_string(Attribute::SourceAddress).unwrap();
             assert_eq!(address.as_slice(), b"192.0.2.1:99");
             assert!(envoy.get_attribute_string(Attribute::ConnectionUriSanPeerCertificate).is_none());
-            assert_eq!(envoy.get_attribute_bool(Attribute::ConnectionMtls), Some(false));
+            assert_eq!(envoy.get_attribute_bool(Attribute::ConnectionMtls), None);
             envoy.set_dynamic_metadata_strings("catalyst", &[("subject", "alice"), ("issuer", "i")]);
             assert!(envoy.set_filter_state_bytes(b"catalyst.subject", b"bob"));
         }),

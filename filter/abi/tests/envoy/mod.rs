@@ -9,7 +9,11 @@ use envoy_dynamic_module::abi::*;
 /// One stream, and what was done to it.
 pub(crate) struct Host {
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) route_config: Option<&'static str>,
+    pub(crate) trailers: Vec<(String, String)>,
+    /// The JSON, or whatever the module takes, of the stream's route.
+    pub(crate) route_config: Option<String>,
+    /// Attributes of the connection, by number.
+    pub(crate) attributes: Vec<(u32, String)>,
     /// From this number on the attributes have moved up by one.
     pub(crate) attributes_moved_from: u32,
     pub(crate) answer: Option<Answer>,
@@ -18,10 +22,12 @@ pub(crate) struct Host {
     pub(crate) filter_state: Vec<(String, String)>,
     /// What `get_most_specific_route_config` returns.
     pub(crate) route_config_ptr: *const c_void,
+    /// Counters by number, and what was added.
+    pub(crate) counted: Vec<(usize, u64)>,
 }
 
 /// What was sent in the upstream's place.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u32,
     pub(crate) headers: Vec<(String, String)>,
@@ -39,18 +45,30 @@ pub(crate) enum Hook {
     ResponseTrailers,
 }
 
+pub(crate) fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
 impl Default for Host {
     fn default() -> Self {
-        let headers = [(":path", "/a?b"), (":method", "GET"), ("twice", "1"), ("gone", "x"), ("twice", "2")];
         Self {
-            headers: headers.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            headers: owned(&[
+                (":path", "/a?b"),
+                (":method", "GET"),
+                ("twice", "1"),
+                ("gone", "x"),
+                ("twice", "2"),
+            ]),
+            trailers: Vec::new(),
             route_config: None,
+            attributes: vec![(24, "192.0.2.1:99".to_owned())],
             attributes_moved_from: u32::MAX,
             answer: None,
             stopped_at: None,
             metadata: Vec::new(),
             filter_state: Vec::new(),
             route_config_ptr: std::ptr::null(),
+            counted: Vec::new(),
         }
     }
 }
@@ -58,6 +76,14 @@ impl Default for Host {
 impl Host {
     pub(crate) fn values(&self, name: &str) -> Vec<&str> {
         self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    fn lines(&mut self, map: u32) -> &mut Vec<(String, String)> {
+        match map {
+            0 => &mut self.headers,
+            1 => &mut self.trailers,
+            _ => panic!("the stand-in has no header map {map}"),
+        }
     }
 
     /// The attribute of ours that this host has at a number.
@@ -69,15 +95,16 @@ impl Host {
         match self.meant_by(id) {
             0 => self.values(":path").pop(),
             1 => Some("/a"),
+            2 => self.values(":authority").pop(),
             4 => self.values(":method").pop(),
-            24 => Some("192.0.2.1:99"),
             57 => Some("books"),
-            _ => None,
+            other => self.attributes.iter().find(|(id, _)| *id == other).map(|(_, value)| value.as_str()),
         }
     }
 }
 
 unsafe extern "C" {
+    fn envoy_dynamic_module_on_program_init() -> *const c_char;
     fn envoy_dynamic_module_on_http_filter_config_new(
         envoy: *mut c_void,
         name: envoy_dynamic_module_type_envoy_buffer,
@@ -112,74 +139,102 @@ fn lend(bytes: &[u8]) -> envoy_dynamic_module_type_envoy_buffer {
     envoy_dynamic_module_type_envoy_buffer { ptr: bytes.as_ptr().cast(), length: bytes.len() }
 }
 
-fn new_config(config: &[u8]) -> *const c_void {
-    assert!(!crate::envoy_dynamic_module_on_program_init().is_null(), "the module refuses this host");
-    // SAFETY: the signatures are the module's; a config hook's host pointer is only handed back to us.
-    unsafe {
-        envoy_dynamic_module_on_http_filter_config_new(std::ptr::null_mut(), lend(b"authz"), lend(config))
-    }
+/// The module with one configuration.
+pub(crate) struct Module {
+    config: *const c_void,
+    /// Names and values of the counters, by number.
+    counters: Box<RefCell<Vec<(String, u64)>>>,
 }
 
-pub(crate) fn accepts_config(config: &[u8]) -> bool {
-    let config = new_config(config);
-    if !config.is_null() {
-        // SAFETY: just made, and given back once.
-        unsafe { envoy_dynamic_module_on_http_filter_config_destroy(config) };
+impl Module {
+    /// `None` if the module refuses the configuration.
+    pub(crate) fn start(name: &str, config: &[u8]) -> Option<Self> {
+        let counters = Box::<RefCell<Vec<(String, u64)>>>::default();
+        // SAFETY: the signatures are the module's. A config hook's host pointer is only handed back to us, by the
+        // callbacks that define metrics.
+        let config = unsafe {
+            assert!(!envoy_dynamic_module_on_program_init().is_null(), "the module refuses this host");
+            let envoy = std::ptr::from_ref(&*counters).cast_mut().cast::<c_void>();
+            envoy_dynamic_module_on_http_filter_config_new(envoy, lend(name.as_bytes()), lend(config))
+        };
+        if config.is_null() { None } else { Some(Self { config, counters }) }
     }
-    !config.is_null()
-}
 
-pub(crate) fn accepts_route_config(config: &[u8]) -> bool {
-    // SAFETY: the signature is the module's.
-    let config =
-        unsafe { envoy_dynamic_module_on_http_filter_per_route_config_new(lend(b"authz"), lend(config)) };
-    if !config.is_null() {
-        // SAFETY: just made, and given back once.
-        unsafe { envoy_dynamic_module_on_http_filter_per_route_config_destroy(config) };
+    /// Whether the module takes a route's configuration.
+    pub(crate) fn accepts_route(name: &str, config: &[u8]) -> bool {
+        let route = new_route(name, config);
+        destroy_route(route);
+        !route.is_null()
     }
-    !config.is_null()
-}
 
-/// Runs one stream through all hooks up to the first that stops it, then ends it, as Envoy does.
-pub(crate) fn run_stream(mut host: Host) -> Host {
-    let config = new_config(b"");
-    assert!(!config.is_null());
-    // SAFETY: the hooks are called in Envoy's order with the pointers they returned; the host outlives them.
-    unsafe {
-        if let Some(route) = host.route_config {
-            host.route_config_ptr = envoy_dynamic_module_on_http_filter_per_route_config_new(
-                lend(b"authz"),
-                lend(route.as_bytes()),
-            );
+    /// Runs one stream through all hooks up to the first that stops it, then ends it, as Envoy does.
+    pub(crate) fn run(&self, mut host: Host) -> Host {
+        if let Some(route) = &host.route_config {
+            host.route_config_ptr = new_route("authz", route.as_bytes());
+            assert!(!host.route_config_ptr.is_null(), "route configuration refused: {route}");
         }
         let host = RefCell::new(host);
         let envoy = std::ptr::from_ref(&host).cast_mut().cast::<c_void>();
-        let stream = envoy_dynamic_module_on_http_filter_new(config, envoy);
-        assert!(!stream.is_null());
-        let hooks: [(Hook, &dyn Fn() -> u32); 6] = [
-            (Hook::RequestHeaders, &|| {
-                envoy_dynamic_module_on_http_filter_request_headers(envoy, stream, false)
-            }),
-            (Hook::RequestBody, &|| envoy_dynamic_module_on_http_filter_request_body(envoy, stream, false)),
-            (Hook::RequestTrailers, &|| envoy_dynamic_module_on_http_filter_request_trailers(envoy, stream)),
-            (Hook::ResponseHeaders, &|| {
-                envoy_dynamic_module_on_http_filter_response_headers(envoy, stream, false)
-            }),
-            (Hook::ResponseBody, &|| envoy_dynamic_module_on_http_filter_response_body(envoy, stream, false)),
-            (Hook::ResponseTrailers, &|| {
-                envoy_dynamic_module_on_http_filter_response_trailers(envoy, stream)
-            }),
-        ];
-        let stopped = hooks.iter().find(|(_, call)| call() != 0).map(|(hook, _)| *hook);
-        host.borrow_mut().stopped_at = stopped;
-        envoy_dynamic_module_on_http_filter_stream_complete(envoy, stream);
-        envoy_dynamic_module_on_http_filter_destroy(stream);
-        envoy_dynamic_module_on_http_filter_config_destroy(config);
+        // SAFETY: the hooks are called in Envoy's order with the pointers they returned; the host outlives them.
+        unsafe {
+            let stream = envoy_dynamic_module_on_http_filter_new(self.config, envoy);
+            assert!(!stream.is_null());
+            let hooks: [(Hook, &dyn Fn() -> u32); 6] = [
+                (Hook::RequestHeaders, &|| {
+                    envoy_dynamic_module_on_http_filter_request_headers(envoy, stream, false)
+                }),
+                (Hook::RequestBody, &|| {
+                    envoy_dynamic_module_on_http_filter_request_body(envoy, stream, false)
+                }),
+                (Hook::RequestTrailers, &|| {
+                    envoy_dynamic_module_on_http_filter_request_trailers(envoy, stream)
+                }),
+                (Hook::ResponseHeaders, &|| {
+                    envoy_dynamic_module_on_http_filter_response_headers(envoy, stream, false)
+                }),
+                (Hook::ResponseBody, &|| {
+                    envoy_dynamic_module_on_http_filter_response_body(envoy, stream, false)
+                }),
+                (Hook::ResponseTrailers, &|| {
+                    envoy_dynamic_module_on_http_filter_response_trailers(envoy, stream)
+                }),
+            ];
+            let stopped = hooks.iter().find(|(_, call)| call() != 0).map(|(hook, _)| *hook);
+            host.borrow_mut().stopped_at = stopped;
+            envoy_dynamic_module_on_http_filter_stream_complete(envoy, stream);
+            envoy_dynamic_module_on_http_filter_destroy(stream);
+        }
         let host = host.into_inner();
-        if !host.route_config_ptr.is_null() {
-            envoy_dynamic_module_on_http_filter_per_route_config_destroy(host.route_config_ptr);
+        destroy_route(host.route_config_ptr);
+        for (id, value) in &host.counted {
+            self.counters.borrow_mut()[*id].1 += value;
         }
         host
+    }
+
+    /// The value of a counter, which must be defined.
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        let counters = self.counters.borrow();
+        counters.iter().find(|(defined, _)| defined == name).map(|(_, value)| *value).unwrap()
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        // SAFETY: made by `config_new`, and given back once; no stream is left.
+        unsafe { envoy_dynamic_module_on_http_filter_config_destroy(self.config) };
+    }
+}
+
+fn new_route(name: &str, config: &[u8]) -> *const c_void {
+    // SAFETY: the signature is the module's.
+    unsafe { envoy_dynamic_module_on_http_filter_per_route_config_new(lend(name.as_bytes()), lend(config)) }
+}
+
+fn destroy_route(route: *const c_void) {
+    if !route.is_null() {
+        // SAFETY: made by `new_route`, and given back once.
+        unsafe { envoy_dynamic_module_on_http_filter_per_route_config_destroy(route) };
     }
 }
 
@@ -219,8 +274,38 @@ extern "C" fn envoy_dynamic_module_callback_log_enabled(_level: envoy_dynamic_mo
     true
 }
 
-/// The metric callbacks; the stand-in keeps no metrics.
-macro_rules! metrics {
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_callback_http_filter_config_define_counter(
+    envoy: *mut c_void,
+    name: envoy_dynamic_module_type_module_buffer,
+    _label_names: *const envoy_dynamic_module_type_module_buffer,
+    labels: usize,
+    id: *mut usize,
+) -> u32 {
+    assert_eq!(labels, 0);
+    // SAFETY: `Module::start` passed this pointer; the module passes a writable out-parameter.
+    let (counters, id) = unsafe { (&*envoy.cast::<RefCell<Vec<(String, u64)>>>(), &mut *id) };
+    let mut counters = counters.borrow_mut();
+    *id = counters.len();
+    counters.push((lent(name).unwrap(), 0));
+    0
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_callback_http_filter_increment_counter(
+    envoy: *mut c_void,
+    id: usize,
+    _label_values: *const envoy_dynamic_module_type_module_buffer,
+    labels: usize,
+    value: u64,
+) -> u32 {
+    assert_eq!(labels, 0);
+    stream(envoy).borrow_mut().counted.push((id, value));
+    0
+}
+
+/// The callbacks of other metrics, which the stand-in does not keep.
+macro_rules! other_metrics {
     ($(define $define:ident;)* $(change $change:ident;)*) => {
         $(#[unsafe(no_mangle)]
         extern "C" fn $define(
@@ -231,7 +316,7 @@ macro_rules! metrics {
             id: *mut usize,
         ) -> u32 {
             // SAFETY: the module passes a writable out-parameter.
-            unsafe { *id = 1 };
+            unsafe { *id = 0 };
             0
         })*
         $(#[unsafe(no_mangle)]
@@ -247,11 +332,9 @@ macro_rules! metrics {
     };
 }
 
-metrics! {
-    define envoy_dynamic_module_callback_http_filter_config_define_counter;
+other_metrics! {
     define envoy_dynamic_module_callback_http_filter_config_define_gauge;
     define envoy_dynamic_module_callback_http_filter_config_define_histogram;
-    change envoy_dynamic_module_callback_http_filter_increment_counter;
     change envoy_dynamic_module_callback_http_filter_set_gauge;
     change envoy_dynamic_module_callback_http_filter_record_histogram_value;
 }
@@ -265,9 +348,9 @@ extern "C" fn envoy_dynamic_module_callback_http_get_header(
     index: usize,
     total: *mut usize,
 ) -> bool {
-    assert_eq!(map, 0);
-    let host = stream(envoy).borrow();
-    let values = host.values(&lent(key).unwrap());
+    let (mut host, key) = (stream(envoy).borrow_mut(), lent(key).unwrap());
+    let values: Vec<_> =
+        host.lines(map).iter().filter(|(name, _)| *name == key).map(|(_, value)| value.as_str()).collect();
     // SAFETY: the module passes a writable out-parameter.
     unsafe { *total = values.len() };
     fill(result, values.get(index).copied())
@@ -275,8 +358,7 @@ extern "C" fn envoy_dynamic_module_callback_http_get_header(
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_callback_http_get_headers_size(envoy: *mut c_void, map: u32) -> usize {
-    assert_eq!(map, 0);
-    stream(envoy).borrow().headers.len()
+    stream(envoy).borrow_mut().lines(map).len()
 }
 
 #[unsafe(no_mangle)]
@@ -285,8 +367,7 @@ extern "C" fn envoy_dynamic_module_callback_http_get_headers(
     map: u32,
     result: *mut envoy_dynamic_module_type_envoy_http_header,
 ) -> bool {
-    assert_eq!(map, 0);
-    for (index, (key, value)) in stream(envoy).borrow().headers.iter().enumerate() {
+    for (index, (key, value)) in stream(envoy).borrow_mut().lines(map).iter().enumerate() {
         let header = envoy_dynamic_module_type_envoy_http_header {
             key_ptr: key.as_ptr().cast(),
             key_length: key.len(),
@@ -306,8 +387,7 @@ extern "C" fn envoy_dynamic_module_callback_http_add_header(
     key: envoy_dynamic_module_type_module_buffer,
     value: envoy_dynamic_module_type_module_buffer,
 ) -> bool {
-    assert_eq!(map, 0);
-    stream(envoy).borrow_mut().headers.push((lent(key).unwrap(), lent(value).unwrap()));
+    stream(envoy).borrow_mut().lines(map).push((lent(key).unwrap(), lent(value).unwrap()));
     true
 }
 
@@ -318,9 +398,9 @@ extern "C" fn envoy_dynamic_module_callback_http_set_header(
     key: envoy_dynamic_module_type_module_buffer,
     value: envoy_dynamic_module_type_module_buffer,
 ) -> bool {
-    assert_eq!(map, 0);
     let (key, value) = (lent(key).unwrap(), lent(value));
-    let headers = &mut stream(envoy).borrow_mut().headers;
+    let mut host = stream(envoy).borrow_mut();
+    let headers = host.lines(map);
     headers.retain(|(name, _)| *name != key);
     headers.extend(value.map(|value| (key, value)));
     true
@@ -396,13 +476,15 @@ extern "C" fn envoy_dynamic_module_callback_http_filter_get_attribute_int(
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_callback_http_filter_get_attribute_bool(
-    _envoy: *mut c_void,
+    envoy: *mut c_void,
     attribute: u32,
     result: *mut bool,
 ) -> bool {
+    let host = stream(envoy).borrow();
+    let value = host.attribute(attribute);
     // SAFETY: the module passes a writable out-parameter.
-    unsafe { *result = false };
-    attribute == envoy_dynamic_module_type_attribute_id::ConnectionMtls as u32
+    unsafe { *result = value == Some("true") };
+    value.is_some()
 }
 
 #[unsafe(no_mangle)]
