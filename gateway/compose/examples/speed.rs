@@ -41,7 +41,10 @@ fn subgraph(index: usize, count: usize) -> Result<Subgraph, std::fmt::Error> {
         "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.3\", \
          import: [\"@key\", \"@shareable\", \"@external\", \"@requires\"])\n",
     );
-    writeln!(sdl, "type Query {{ root{index}: [E{index}x0!]! find{index}(id: ID!, filter: Filter{index}): Any{index} }}")?;
+    writeln!(
+        sdl,
+        "type Query {{ root{index}: [E{index}x0!]! find{index}(id: ID!, filter: Filter{index}): Any{index} }}"
+    )?;
     writeln!(sdl, "input Filter{index} {{ text: String = \"x\" limit: Int! kind: Kind }}")?;
     writeln!(sdl, "enum Kind {{ A B C }}\ntype Page @shareable {{ cursor: String more: Boolean! }}")?;
     writeln!(sdl, "interface Node{index} {{ id: ID! }}")?;
@@ -66,7 +69,10 @@ fn subgraph(index: usize, count: usize) -> Result<Subgraph, std::fmt::Error> {
     writeln!(sdl, "type Sku{index} @shareable {{ code: String! }}")?;
     for o in 0..OTHERS {
         let next = (o + 1) % OTHERS;
-        writeln!(sdl, "\"Other {o}\" type O{index}x{o} {{ a(first: Int = 10): String b: [Int!] c: O{index}x{next} d: Float e: ID }}")?;
+        writeln!(
+            sdl,
+            "\"Other {o}\" type O{index}x{o} {{ a(first: Int = 10): String b: [Int!] c: O{index}x{next} d: Float e: ID }}"
+        )?;
     }
     Ok(Subgraph { name: format!("service{index}"), url: format!("http://service{index}"), sdl })
 }

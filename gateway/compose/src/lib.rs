@@ -65,7 +65,8 @@ fn check_sizes(sorted: &[&Subgraph]) -> Vec<CompositionError> {
         errors.push(limit(format!("there are {} subgraphs; at most {MAX_SUBGRAPHS} compose", sorted.len())));
     }
     for subgraph in sorted.iter().filter(|s| s.sdl.len() > MAX_SDL_BYTES) {
-        let message = format!("the schema has {} bytes; at most {MAX_SDL_BYTES} are read", subgraph.sdl.len());
+        let message =
+            format!("the schema has {} bytes; at most {MAX_SDL_BYTES} are read", subgraph.sdl.len());
         errors.push(limit(message).within([subgraph.name.as_str()]));
     }
     errors

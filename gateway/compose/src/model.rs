@@ -170,7 +170,7 @@ macro_rules! carries_directives {
         fn directives(&self) -> &[Directive] { &self.directives }
     })* };
 }
-carries_directives!(TypeDef, Field, InputValue, EnumValue);
+carries_directives!(Schema, TypeDef, Field, InputValue, EnumValue);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Field {

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Merger;
 use super::inputs::same_value;
-use crate::model::{Directive, Name, Role, Value};
+use super::sources::Sources;
+use crate::model::{Directive, Directives, Name, Role, Value};
 
 /// The directives that reach the supergraph.
 #[derive(Clone, Debug, Default)]
@@ -63,23 +64,22 @@ impl Composed {
 
 impl Merger<'_> {
     pub(super) fn merge_schema_directives(&mut self) {
-        let subgraphs = self.subgraphs;
-        let sources: Vec<_> = subgraphs.iter().map(|s| Some(s.schema.directives.as_slice())).collect();
+        let sources = Sources::of(self.subgraphs, |s| Some(&s.schema));
         let mut merged = Vec::new();
         self.merge_applied(&sources, &mut merged);
         self.supergraph.directives.extend(merged);
     }
 
-    /// Merges what the subgraphs apply to one element; one slot for each subgraph.
-    pub(super) fn merge_applied(&self, sources: &[Option<&[Directive]>], out: &mut Vec<Directive>) {
+    /// Merges what the subgraphs apply to one element.
+    pub(super) fn merge_applied<T: Directives>(&self, sources: &Sources<'_, T>, out: &mut Vec<Directive>) {
         let mut groups: Vec<(Name, Role, Vec<&Directive>)> = Vec::new();
-        let applied = sources.iter().enumerate();
-        let applied = applied.flat_map(|(i, source)| source.iter().copied().flatten().map(move |d| (i, d)));
-        for (subgraph, directive) in applied {
-            let Some(name) = self.composed.name(subgraph, directive) else { continue };
-            match groups.iter_mut().find(|(n, _, _)| *n == name) {
-                Some((_, _, uses)) => uses.push(directive),
-                None => groups.push((name, directive.role, vec![directive])),
+        for (subgraph, source) in sources.iter() {
+            for directive in source.directives() {
+                let Some(name) = self.composed.name(subgraph, directive) else { continue };
+                match groups.iter_mut().find(|(n, _, _)| *n == name) {
+                    Some((_, _, uses)) => uses.push(directive),
+                    None => groups.push((name, directive.role, vec![directive])),
+                }
             }
         }
         for (name, role, uses) in groups {

@@ -21,7 +21,7 @@ impl Merger<'_> {
                 let mut demands = authorization(&field.directives);
                 for interface in &ty.interfaces {
                     let sources = self.interface_object_fields(interface, &field.name);
-                    demands.extend(sources.into_iter().flatten().flat_map(|f| authorization(&f.directives)));
+                    demands.extend(sources.values().flat_map(|f| authorization(&f.directives)));
                 }
                 changes.push((ty.name.clone(), Some(field.name.clone()), self.join(&demands)));
             }

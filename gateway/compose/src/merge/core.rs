@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::sources::Sources;
 use super::{Merger, frame, listed};
 use crate::errors::{CompositionError, ErrorCode};
 use crate::links::{CORE_SPECS, CoreSpec, Link, definition};
@@ -183,11 +184,13 @@ impl<'a> Merger<'a> {
             let same = requests.iter().filter(|r| r.local == request.local);
             let Some(newest) = same.max_by_key(|r| r.link.url.version) else { continue };
             let mut definition = newest.definition.clone();
-            for argument in definition.arguments.values_mut() {
-                let applied = std::mem::take(&mut argument.directives);
-                let mut sources = vec![None; self.subgraphs.len()];
-                sources[newest.index] = Some(applied.as_slice());
-                self.merge_applied(&sources, &mut argument.directives);
+            for (name, argument) in &mut definition.arguments {
+                let source = Sources::of(self.subgraphs, |s| {
+                    let chosen = s.name == newest.subgraph.name;
+                    newest.definition.arguments.get(name).filter(|_| chosen)
+                });
+                argument.directives.clear();
+                self.merge_applied(&source, &mut argument.directives);
             }
             if definition.repeatable {
                 self.composed.repeatable.insert(request.local.clone());

@@ -3,9 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use indexmap::IndexSet;
-
-use super::{Merger, Sources, description, listed, pick};
+use super::{Merger, Sources, description, listed};
 use crate::errors::{CompositionError, ErrorCode};
 use crate::model::{
     Directive, Directives, EnumValue, Kind, Name, Pos, Role, Schema, TypeDef, TypeRef, Value,
@@ -26,7 +24,7 @@ impl<'a> Merger<'a> {
         for name in enums {
             let sources = self.type_sources(&name);
             // The enums of the join and link specifications have no source.
-            if sources.iter().flatten().next().is_some() {
+            if !sources.is_empty() {
                 self.merge_enum(&name, &sources, positions.get(&name).cloned().unwrap_or_default());
             }
         }
@@ -48,12 +46,12 @@ impl<'a> Merger<'a> {
     }
 
     fn merge_enum(&mut self, name: &Name, sources: &Sources<'a, TypeDef>, positions: Positions) {
-        let values: IndexSet<&Name> = sources.iter().flatten().flat_map(|t| t.values.keys()).collect();
+        let values = sources.names(|t| t.values.keys());
         let mut merged = Vec::new();
         for value in values {
-            let definitions = pick(sources, |t| t.values.get(value));
+            let definitions = sources.pick(|t| t.values.get(value));
             let element = self.merge_value(value, &definitions);
-            let missing = sources.iter().zip(&definitions).any(|(ty, value)| ty.is_some() && value.is_none());
+            let missing = definitions.len() < sources.len();
             if missing && !element.has(Role::Inaccessible) {
                 match (&positions.input, &positions.output) {
                     (None, _) => {}
@@ -76,18 +74,13 @@ impl<'a> Merger<'a> {
     }
 
     fn merge_value(&mut self, name: &Name, sources: &Sources<'a, EnumValue>) -> EnumValue {
-        let mut directives: Vec<Directive> = self
-            .subgraphs
-            .iter()
-            .zip(sources)
-            .filter(|(_, value)| value.is_some())
-            .map(|(s, _)| Directive::new("join__enumValue", vec![("graph", Value::Enum(s.graph.clone()))]))
-            .collect();
-        let applied: Vec<_> = sources.iter().map(|v| v.map(|v| v.directives.as_slice())).collect();
-        self.merge_applied(&applied, &mut directives);
+        let graph = |i: usize| Value::Enum(self.subgraphs[i].graph.clone());
+        let join = |i| Directive::new("join__enumValue", vec![("graph", graph(i))]);
+        let mut directives: Vec<Directive> = sources.iter().map(|(i, _)| join(i)).collect();
+        self.merge_applied(sources, &mut directives);
         EnumValue {
             name: name.clone(),
-            description: description(sources.iter().map(|v| v.and_then(|v| v.description.as_ref()))),
+            description: description(sources.values().map(|v| v.description.as_ref())),
             directives,
             pos: Pos::default(),
         }

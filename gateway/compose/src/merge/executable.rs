@@ -3,7 +3,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Merger, Sources, description, pick};
+use super::{Merger, Sources, description};
 use crate::model::{DirectiveDef, Name, Pos};
 
 const EXECUTABLE_LOCATIONS: [&str; 8] = [
@@ -21,9 +21,8 @@ impl<'a> Merger<'a> {
     pub(super) fn merge_executable_directives(&mut self) {
         let Some(first) = self.subgraphs.first() else { return };
         for name in first.schema.directive_defs.keys() {
-            let definitions: Sources<'a, DirectiveDef> =
-                self.subgraphs.iter().map(|s| s.schema.directive_defs.get(name)).collect();
-            if definitions.iter().all(Option::is_some) && !self.composed.is_custom(name) {
+            let definitions = Sources::of(self.subgraphs, |s| s.schema.directive_defs.get(name));
+            if definitions.len() == self.subgraphs.len() && !self.composed.is_custom(name) {
                 self.merge_executable_directive(name, &definitions);
             }
         }
@@ -32,18 +31,18 @@ impl<'a> Merger<'a> {
     fn merge_executable_directive(&mut self, name: &Name, definitions: &Sources<'a, DirectiveDef>) {
         let shared: Vec<Name> = EXECUTABLE_LOCATIONS
             .iter()
-            .filter(|l| definitions.iter().flatten().all(|d| d.locations.contains(**l)))
+            .filter(|l| definitions.values().all(|d| d.locations.contains(**l)))
             .map(|l| Name::from(*l))
             .collect();
         if shared.is_empty() {
             return;
         }
         let mut arguments = IndexMap::new();
-        for argument in definitions.iter().flatten().flat_map(|d| d.arguments.keys()) {
+        for argument in definitions.values().flat_map(|d| d.arguments.keys()) {
             if arguments.contains_key(argument) {
                 continue;
             }
-            let sources = pick(definitions, |d| d.arguments.get(argument));
+            let sources = definitions.pick(|d| d.arguments.get(argument));
             let at = format!("@{name}({argument}:)");
             if let Some(merged) = self.merge_argument(&sources, definitions, argument, &at) {
                 arguments.insert(argument.clone(), merged);
@@ -51,9 +50,9 @@ impl<'a> Merger<'a> {
         }
         let definition = DirectiveDef {
             name: name.clone(),
-            description: description(definitions.iter().map(|d| d.and_then(|d| d.description.as_ref()))),
+            description: description(definitions.values().map(|d| d.description.as_ref())),
             arguments,
-            repeatable: definitions.iter().flatten().all(|d| d.repeatable),
+            repeatable: definitions.values().all(|d| d.repeatable),
             locations: shared.into_iter().collect(),
             pos: Pos::default(),
         };

@@ -1,9 +1,9 @@
 //! Merging of the fields of objects and interfaces.
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 
 use super::overrides::Standing;
-use super::{Merger, Sources, description, listed, pick};
+use super::{Merger, Sources, description, listed};
 use crate::errors::{CompositionError, ErrorCode};
 use crate::model::{
     Block, Directive, Directives, Field, InputValue, Kind, Name, Pos, Role, TypeDef, TypeRef, Value,
@@ -24,7 +24,7 @@ pub(super) struct FieldSources<'s, 'a> {
 
 impl FieldSources<'_, '_> {
     pub(super) fn coordinate(&self) -> String {
-        let name = self.fields.iter().flatten().next().map_or("", |f| &f.name);
+        let name = self.fields.first().map_or("", |f| &f.name);
         format!("{}.{name}", self.parent)
     }
 
@@ -35,8 +35,8 @@ impl FieldSources<'_, '_> {
 
 impl<'a> Merger<'a> {
     pub(super) fn merge_fields(&mut self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
-        let names: IndexSet<&Name> = sources.iter().flatten().flat_map(|t| t.fields.keys()).collect();
-        let interfaces: IndexSet<&'a Name> = sources.iter().flatten().flat_map(|t| &t.interfaces).collect();
+        let names = sources.names(|t| t.fields.keys());
+        let interfaces = sources.names(|t| t.interfaces.iter());
         let interface_objects: Vec<&'a Name> =
             interfaces.into_iter().filter(|i| self.relations.is_interface_object(i)).collect();
         for name in names {
@@ -45,7 +45,7 @@ impl<'a> Merger<'a> {
                 parent: &merged.name,
                 kind: merged.kind,
                 parents: sources,
-                fields: pick(sources, |t| t.fields.get(name)),
+                fields: sources.pick(|t| t.fields.get(name)),
                 standing: Vec::new(),
             };
             set.standing = self.resolve_overrides(&set, name);
@@ -57,13 +57,8 @@ impl<'a> Merger<'a> {
 
     fn merge_field(&mut self, set: &FieldSources<'_, 'a>, name: &Name) -> Field {
         let at = set.coordinate();
-        let mut own: Sources<'a, Field> = set.fields.clone();
-        for (index, subgraph) in self.subgraphs.iter().enumerate() {
-            if own[index].is_some() && subgraph.usage.is_external(set.parent, name) {
-                own[index] = None;
-            }
-        }
-        if own.iter().flatten().next().is_none() {
+        let mut own = set.fields.filter(|i, _| !self.subgraphs[i].usage.is_external(set.parent, name));
+        if own.is_empty() {
             if !self.is_resolved_by_interface_object(set, name) {
                 let listed = listed(&self.names_of(&set.fields));
                 let message = format!("`{at}` is @external wherever it is defined ({listed})");
@@ -72,13 +67,13 @@ impl<'a> Merger<'a> {
             }
             own = set.fields.clone();
         }
-        let types = pick(&set.fields, |f| Some(&f.ty));
+        let types = set.fields.pick(|f| Some(&f.ty));
         let merged_type = self.merge_types(&types, Position::Output);
         let all_equal = matches!(merged_type, MergedType::Equal(_));
         let ty = self.accept_type(merged_type, &types, ErrorCode::FieldTypeMismatch, &at);
         let mut merged = Field {
             name: name.clone(),
-            description: description(own.iter().map(|f| f.and_then(|f| f.description.as_ref()))),
+            description: description(own.values().map(|f| f.description.as_ref())),
             arguments: self.merge_arguments(&own, &at),
             ty,
             directives: Vec::new(),
@@ -87,16 +82,15 @@ impl<'a> Merger<'a> {
         };
         self.check_external_arguments(set, &merged, &at);
         self.join_field(set, name, all_equal, &mut merged.directives);
-        let applied: Vec<_> = own.iter().map(|f| f.map(|f| f.directives.as_slice())).collect();
-        self.merge_applied(&applied, &mut merged.directives);
+        self.merge_applied(&own, &mut merged.directives);
         merged
     }
 
     fn merge_arguments(&mut self, fields: &Sources<'a, Field>, at: &str) -> IndexMap<Name, InputValue> {
-        let names: IndexSet<&Name> = fields.iter().flatten().flat_map(|f| f.arguments.keys()).collect();
+        let names = fields.names(|f| f.arguments.keys());
         let mut merged = IndexMap::new();
         for name in names {
-            let sources = pick(fields, |f| f.arguments.get(name));
+            let sources = fields.pick(|f| f.arguments.get(name));
             if let Some(argument) = self.merge_argument(&sources, fields, name, &format!("{at}({name}:)")) {
                 merged.insert(name.clone(), argument);
             }
@@ -106,10 +100,11 @@ impl<'a> Merger<'a> {
 
     /// An external declaration must fit what the field turns out to be.
     fn check_external_arguments(&mut self, set: &FieldSources<'_, 'a>, merged: &Field, at: &str) {
-        for (subgraph, field) in self.subgraphs.iter().zip(&set.fields) {
-            let Some(field) = field.filter(|f| subgraph.usage.is_external(set.parent, &f.name)) else {
+        for (index, field) in set.fields.iter() {
+            let subgraph = &self.subgraphs[index];
+            if !subgraph.usage.is_external(set.parent, &field.name) {
                 continue;
-            };
+            }
             for expected in merged.arguments.values() {
                 let name = &expected.name;
                 let (code, message) = match field.arguments.get(name) {
@@ -141,24 +136,18 @@ impl<'a> Merger<'a> {
 
     /// `@join__field`, unless every subgraph that has the type resolves the field, all alike.
     fn join_field(&self, set: &FieldSources<'_, 'a>, name: &Name, all_equal: bool, out: &mut Vec<Directive>) {
-        let special = |(index, field): (usize, &Option<&Field>)| {
-            let present = field.filter(|_| !matches!(set.standing(index), Standing::Gone));
-            match present {
-                Some(field) => {
-                    !matches!(set.standing(index), Standing::Plain)
-                        || self.subgraphs[index].usage.is_external(set.parent, name)
-                        || field.has(Role::Requires)
-                        || field.has(Role::Provides)
-                        || field.arguments.values().any(|a| a.has(Role::FromContext))
-                }
-                None => set.parents[index].is_some(),
-            }
+        let special = |(index, field): (usize, &Field)| {
+            !matches!(set.standing(index), Standing::Plain)
+                || self.subgraphs[index].usage.is_external(set.parent, name)
+                || field.has(Role::Requires)
+                || field.has(Role::Provides)
         };
-        if all_equal && !set.fields.iter().enumerate().any(special) {
+        let everywhere = set.fields.len() == set.parents.len();
+        if all_equal && everywhere && !set.fields.iter().any(special) {
             return;
         }
-        for (index, (subgraph, field)) in self.subgraphs.iter().zip(&set.fields).enumerate() {
-            let Some(field) = field else { continue };
+        for (index, field) in set.fields.iter() {
+            let subgraph = &self.subgraphs[index];
             let mut arguments = vec![("graph", Value::Enum(subgraph.graph.clone()))];
             let mut string = |name, text: Option<&str>| {
                 arguments.extend(text.map(|text| (name, Value::string(text))));
@@ -194,12 +183,8 @@ impl<'a> Merger<'a> {
         match merged {
             MergedType::Equal(ty) | MergedType::Widened(ty) => ty,
             MergedType::Incompatible(ty) => {
-                let stated: Vec<String> = self
-                    .subgraphs
-                    .iter()
-                    .zip(types)
-                    .filter_map(|(s, ty)| ty.map(|ty| format!("`{ty}` in \"{}\"", s.name)))
-                    .collect();
+                let stated: Vec<String> =
+                    types.iter().map(|(i, ty)| format!("`{ty}` in \"{}\"", self.subgraphs[i].name)).collect();
                 let message = format!("the types of `{at}` are incompatible: {}", stated.join(", "));
                 let error = CompositionError::new(code, message).at(at);
                 self.errors.push(error.within(self.names_of(types)));
@@ -210,7 +195,7 @@ impl<'a> Merger<'a> {
 
     /// Output types widen to the most general, input types narrow to the most specific.
     pub(super) fn merge_types(&self, types: &Sources<'_, TypeRef>, position: Position) -> MergedType {
-        let mut distinct = types.iter().flatten().copied();
+        let mut distinct = types.values();
         let mut merged = distinct.next().expect("an element has a source");
         let first = merged;
         let mut equal = true;

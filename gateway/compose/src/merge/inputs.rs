@@ -1,9 +1,7 @@
 //! Merging of arguments and of the fields of input objects: what not every subgraph takes, none gets.
 
-use indexmap::IndexSet;
-
 use super::fields::{MergedType, Position};
-use super::{Merger, Sources, description, listed, pick};
+use super::{Merger, Sources, description, listed};
 use crate::errors::{CompositionError, ErrorCode};
 use crate::graphql::is_required;
 use crate::model::{Directive, Directives, InputValue, Name, Pos, Role, TypeDef, Value};
@@ -17,10 +15,9 @@ impl<'a> Merger<'a> {
         name: &Name,
         at: &str,
     ) -> Option<InputValue> {
-        if sources.iter().zip(owners).any(|(argument, owner)| owner.is_some() && argument.is_none()) {
-            let required: Sources<'_, InputValue> =
-                sources.iter().map(|s| s.filter(|a| is_required(a))).collect();
-            if required.iter().flatten().next().is_some() {
+        if sources.len() < owners.len() {
+            let required = sources.filter(|_, a| is_required(a));
+            if !required.is_empty() {
                 let message = format!(
                     "`{at}` is required in {}, but not every subgraph takes it",
                     listed(&self.names_of(&required))
@@ -31,20 +28,19 @@ impl<'a> Merger<'a> {
             }
             return None;
         }
-        let types = pick(sources, |a| Some(&a.ty));
+        let types = sources.pick(|a| Some(&a.ty));
         let merged_type = self.merge_types(&types, Position::Input);
         let ty = self.accept_type(merged_type, &types, ErrorCode::FieldArgumentTypeMismatch, at);
         let default = self.merge_default(sources, ErrorCode::FieldArgumentDefaultMismatch, at);
         let mut merged = InputValue {
             name: name.clone(),
-            description: description(sources.iter().map(|a| a.and_then(|a| a.description.as_ref()))),
+            description: description(sources.values().map(|a| a.description.as_ref())),
             ty,
             default,
             directives: Vec::new(),
             pos: Pos::default(),
         };
-        let applied: Vec<_> = sources.iter().map(|a| a.map(|a| a.directives.as_slice())).collect();
-        self.merge_applied(&applied, &mut merged.directives);
+        self.merge_applied(sources, &mut merged.directives);
         Some(merged)
     }
 
@@ -55,7 +51,7 @@ impl<'a> Merger<'a> {
         code: ErrorCode,
         at: &str,
     ) -> Option<Value> {
-        let defaults = sources.iter().flatten().map(|a| a.default.as_ref());
+        let defaults = sources.values().map(|a| a.default.as_ref());
         let mut distinct: Vec<&Value> = Vec::new();
         for default in defaults.clone().flatten() {
             if !distinct.iter().any(|d| same_value(d, default)) {
@@ -79,13 +75,13 @@ impl<'a> Merger<'a> {
     }
 
     pub(super) fn merge_inputs(&mut self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
-        let names: IndexSet<&Name> = sources.iter().flatten().flat_map(|t| t.inputs.keys()).collect();
+        let names = sources.names(|t| t.inputs.keys());
         let had_fields = !names.is_empty();
         for name in names {
             let at = format!("{}.{name}", merged.name);
-            let inputs = pick(sources, |t| t.inputs.get(name));
+            let inputs = sources.pick(|t| t.inputs.get(name));
             let input = self.merge_input(sources, &inputs, name, &at);
-            let missing = sources.iter().zip(&inputs).any(|(ty, input)| ty.is_some() && input.is_none());
+            let missing = inputs.len() < sources.len();
             // What no client sees may differ.
             if missing && !input.has(Role::Inaccessible) {
                 self.check_missing_input(&inputs, &at);
@@ -108,37 +104,35 @@ impl<'a> Merger<'a> {
         name: &Name,
         at: &str,
     ) -> InputValue {
-        let types = pick(inputs, |i| Some(&i.ty));
+        let types = inputs.pick(|i| Some(&i.ty));
         let merged_type = self.merge_types(&types, Position::Input);
         let all_equal = matches!(merged_type, MergedType::Equal(_));
         let ty = self.accept_type(merged_type, &types, ErrorCode::FieldTypeMismatch, at);
         let default = self.merge_default(inputs, ErrorCode::InputFieldDefaultMismatch, at);
         let mut merged = InputValue {
             name: name.clone(),
-            description: description(inputs.iter().map(|i| i.and_then(|i| i.description.as_ref()))),
+            description: description(inputs.values().map(|i| i.description.as_ref())),
             ty,
             default,
             directives: Vec::new(),
             pos: Pos::default(),
         };
-        if !all_equal || parents.iter().zip(inputs).any(|(p, i)| p.is_some() && i.is_none()) {
-            for (subgraph, input) in self.subgraphs.iter().zip(inputs) {
-                let Some(input) = input else { continue };
-                let mut arguments = vec![("graph", Value::Enum(subgraph.graph.clone()))];
+        if !all_equal || inputs.len() < parents.len() {
+            for (index, input) in inputs.iter() {
+                let mut arguments = vec![("graph", Value::Enum(self.subgraphs[index].graph.clone()))];
                 if !all_equal {
                     arguments.push(("type", Value::string(input.ty.to_string())));
                 }
                 merged.directives.push(Directive::new("join__field", arguments));
             }
         }
-        let applied: Vec<_> = inputs.iter().map(|i| i.map(|i| i.directives.as_slice())).collect();
-        self.merge_applied(&applied, &mut merged.directives);
+        self.merge_applied(inputs, &mut merged.directives);
         merged
     }
 
     fn check_missing_input(&mut self, inputs: &Sources<'a, InputValue>, at: &str) {
-        let required: Sources<'_, InputValue> = inputs.iter().map(|i| i.filter(|i| is_required(i))).collect();
-        if required.iter().flatten().next().is_none() {
+        let required = inputs.filter(|_, i| is_required(i));
+        if required.is_empty() {
             return;
         }
         let message = format!(

@@ -12,13 +12,11 @@ impl<'a> Merger<'a> {
                 for field in interface.fields.values().filter(|f| !ty.fields.contains_key(&f.name)) {
                     let sources = self.interface_object_fields(&interface.name, &field.name);
                     let added = additions.iter().any(|(t, f)| *t == ty.name && f.name == field.name);
-                    if added || sources.iter().flatten().next().is_none() {
+                    if added || sources.is_empty() {
                         continue;
                     }
                     let mut directives = vec![Directive::new("join__field", Vec::new())];
-                    let applied: Vec<_> =
-                        sources.iter().map(|f| f.map(|f| f.directives.as_slice())).collect();
-                    self.merge_applied(&applied, &mut directives);
+                    self.merge_applied(&sources, &mut directives);
                     additions.push((ty.name.clone(), Field { directives, ..field.clone() }));
                 }
             }
@@ -32,7 +30,9 @@ impl<'a> Merger<'a> {
 
     /// The field as the subgraphs with the interface object define it.
     pub(super) fn interface_object_fields(&self, interface: &str, field: &str) -> Sources<'a, Field> {
-        let types = self.subgraphs.iter().map(|s| s.schema.types.get(interface));
-        types.map(|t| t.filter(|t| t.has(Role::InterfaceObject)).and_then(|t| t.fields.get(field))).collect()
+        Sources::of(self.subgraphs, |s| {
+            let ty = s.schema.types.get(interface).filter(|t| t.has(Role::InterfaceObject));
+            ty.and_then(|t| t.fields.get(field))
+        })
     }
 }

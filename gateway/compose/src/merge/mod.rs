@@ -18,6 +18,7 @@ mod interface_objects;
 mod overrides;
 mod relations;
 mod sharing;
+mod sources;
 mod types;
 
 use indexmap::IndexSet;
@@ -28,9 +29,7 @@ use crate::subgraph::Subgraph;
 use applied::Composed;
 pub(crate) use overrides::{Label, Overrides};
 use relations::Relations;
-
-/// The definitions of one element: one slot for each subgraph, in subgraph order.
-pub(crate) type Sources<'a, T> = Vec<Option<&'a T>>;
+use sources::Sources;
 
 /// A supergraph, and what of the subgraphs it leaves out.
 pub(crate) struct Merged {
@@ -84,19 +83,13 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<Merged, Vec<CompositionErr
 
 impl<'a> Merger<'a> {
     fn type_sources(&self, name: &str) -> Sources<'a, TypeDef> {
-        self.subgraphs.iter().map(|s| s.schema.types.get(name)).collect()
+        Sources::of(self.subgraphs, |s| s.schema.types.get(name))
     }
 
     /// The names of the subgraphs that have a source.
     fn names_of<T>(&self, sources: &Sources<'_, T>) -> Vec<&'a str> {
-        let pairs = self.subgraphs.iter().zip(sources);
-        pairs.filter(|(_, source)| source.is_some()).map(|(s, _)| s.name.as_str()).collect()
+        sources.iter().map(|(i, _)| self.subgraphs[i].name.as_str()).collect()
     }
-}
-
-/// The part of each source that `part` picks.
-fn pick<'a, T, U>(sources: &Sources<'a, T>, part: impl Fn(&'a T) -> Option<&'a U>) -> Sources<'a, U> {
-    sources.iter().map(|source| source.and_then(&part)).collect()
 }
 
 /// The description most subgraphs give; the first of equals.

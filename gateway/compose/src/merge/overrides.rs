@@ -54,12 +54,12 @@ impl Overrides {
 
 impl<'a> Merger<'a> {
     pub(super) fn resolve_overrides(&mut self, set: &FieldSources<'_, 'a>, name: &Name) -> Vec<Standing> {
-        if !set.fields.iter().flatten().any(|f| f.has(Role::Override)) {
+        if !set.fields.values().any(|f| f.has(Role::Override)) {
             return Vec::new();
         }
         let mut standing = vec![Standing::Plain; self.subgraphs.len()];
-        for (index, field) in set.fields.iter().enumerate() {
-            let Some(directive) = field.and_then(|f| f.first(Role::Override)) else { continue };
+        for (index, field) in set.fields.iter() {
+            let Some(directive) = field.first(Role::Override) else { continue };
             let Some(from) = directive.argument("from").and_then(Value::as_str) else { continue };
             let label = directive.argument("label").and_then(Value::as_str);
             let source = self.subgraphs.iter().position(|s| s.name == from);
@@ -69,7 +69,9 @@ impl<'a> Merger<'a> {
             }
             // A bad label is no reason to complain of sharing too: go on as without.
             let label = label.filter(|label| self.check_label(set, index, label));
-            let Some((source, overridden)) = source.and_then(|i| Some((i, set.fields[i]?))) else { continue };
+            let Some((source, overridden)) = source.and_then(|i| Some((i, set.fields.get(i)?))) else {
+                continue;
+            };
             // An external field is not resolved there; there is nothing to take over.
             if self.subgraphs[source].usage.is_external(set.parent, name) {
                 continue;

@@ -8,7 +8,8 @@ use crate::model::{Directives, Kind, Name, Operation, Role};
 
 impl<'a> Merger<'a> {
     pub(super) fn check_sharing(&mut self, set: &FieldSources<'_, 'a>, name: &Name) {
-        if set.kind != Kind::Object {
+        let alone = set.fields.len() < 2 && set.interface_objects.is_empty();
+        if set.kind != Kind::Object || (alone && &**set.parent != Operation::Subscription.type_name()) {
             return;
         }
         if &**set.parent == Operation::Subscription.type_name() {
@@ -41,7 +42,7 @@ impl<'a> Merger<'a> {
     /// The types of a subgraph through which it resolves the field: the type itself, or interface objects
     /// that stand for it.
     fn resolving_types(&self, set: &FieldSources<'_, 'a>, index: usize, name: &Name) -> Vec<&'a Name> {
-        match (set.fields[index], set.parents[index]) {
+        match (set.fields.get(index), set.parents.get(index)) {
             (Some(_), parent) => match set.standing(index) {
                 Standing::Gone | Standing::UsedOverridden => Vec::new(),
                 Standing::Labelled(label) if !label.when => Vec::new(),
@@ -55,20 +56,24 @@ impl<'a> Merger<'a> {
     /// The interface objects of a subgraph that stand for the type being merged and have the field.
     fn interface_objects_with(&self, set: &FieldSources<'_, 'a>, index: usize, name: &Name) -> Vec<&'a Name> {
         let types = set.interface_objects.iter().filter_map(|i| self.subgraphs[index].schema.types.get(*i));
-        types.filter(|t| t.has(Role::InterfaceObject) && t.fields.contains_key(name)).map(|t| &t.name).collect()
+        types
+            .filter(|t| t.has(Role::InterfaceObject) && t.fields.contains_key(name))
+            .map(|t| &t.name)
+            .collect()
     }
 
     /// Some interface object resolves the field on the type's behalf.
     pub(super) fn is_resolved_by_interface_object(&self, set: &FieldSources<'_, 'a>, name: &Name) -> bool {
         (0..self.subgraphs.len())
-            .filter(|index| set.parents[*index].is_none())
+            .filter(|index| set.parents.get(*index).is_none())
             .any(|index| !self.interface_objects_with(set, index, name).is_empty())
     }
 
     /// A subscription runs in one subgraph; several would each send their own events.
     fn check_subscription(&mut self, set: &FieldSources<'_, 'a>) {
-        for (subgraph, field) in self.subgraphs.iter().zip(&set.fields) {
-            if field.is_some_and(|f| subgraph.usage.is_shareable(set.parent, &f.name)) {
+        for (index, field) in set.fields.iter() {
+            let subgraph = &self.subgraphs[index];
+            if subgraph.usage.is_shareable(set.parent, &field.name) {
                 let at = set.coordinate();
                 let message = format!("`{at}` cannot be shareable: a subscription has one source");
                 let error = CompositionError::new(ErrorCode::InvalidFieldSharing, message).at(at);

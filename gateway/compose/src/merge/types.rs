@@ -12,7 +12,7 @@ impl<'a> Merger<'a> {
         let Some(kind) = self.common_kind(name, &sources) else { return };
         self.check_base(name, &sources);
         let mut merged = TypeDef::new(name.clone(), kind);
-        merged.description = description(sources.iter().flatten().map(|t| t.description.as_ref()));
+        merged.description = description(sources.values().map(|t| t.description.as_ref()));
         self.join_implements(&sources, &mut merged);
         self.join_types(&sources, &mut merged);
         match kind {
@@ -21,16 +21,15 @@ impl<'a> Merger<'a> {
             Kind::Union => self.merge_members(&sources, &mut merged),
             Kind::InputObject => self.merge_inputs(&sources, &mut merged),
         }
-        let applied: Vec<_> = sources.iter().map(|t| t.map(|t| t.directives.as_slice())).collect();
-        self.merge_applied(&applied, &mut merged.directives);
+        self.merge_applied(&sources, &mut merged.directives);
         self.supergraph.types.insert(name.clone(), merged);
     }
 
     /// The kind all subgraphs agree on.
     fn common_kind(&mut self, name: &Name, sources: &Sources<'a, TypeDef>) -> Option<Kind> {
         let mut kinds: Vec<(Kind, Vec<&str>)> = Vec::new();
-        for (subgraph, ty) in self.subgraphs.iter().zip(sources) {
-            let Some(kind) = ty.map(kind_in_supergraph) else { continue };
+        for (index, ty) in sources.iter() {
+            let (kind, subgraph) = (kind_in_supergraph(ty), &self.subgraphs[index]);
             match kinds.iter_mut().find(|(k, _)| *k == kind) {
                 Some((_, names)) => names.push(&subgraph.name),
                 None => kinds.push((kind, vec![&subgraph.name])),
@@ -47,7 +46,7 @@ impl<'a> Merger<'a> {
             self.errors.push(error.within(self.names_of(sources)));
             return None;
         }
-        if first == Kind::Interface && sources.iter().flatten().all(|t| t.has(Role::InterfaceObject)) {
+        if first == Kind::Interface && sources.values().all(|t| t.has(Role::InterfaceObject)) {
             let message =
                 format!("`{name}` is an @interfaceObject in every subgraph; one must define the interface");
             let error = CompositionError::new(ErrorCode::InterfaceObjectUsageError, message).at(&**name);
@@ -59,7 +58,7 @@ impl<'a> Merger<'a> {
 
     fn check_base(&mut self, name: &Name, sources: &Sources<'a, TypeDef>) {
         let root = Operation::ALL.iter().any(|o| o.type_name() == &**name);
-        if root || sources.iter().flatten().any(|t| t.defined) {
+        if root || sources.values().any(|t| t.defined) {
             return;
         }
         for subgraph in self.names_of(sources) {
@@ -70,8 +69,8 @@ impl<'a> Merger<'a> {
     }
 
     fn join_types(&self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
-        for (subgraph, ty) in self.subgraphs.iter().zip(sources) {
-            let Some(ty) = ty else { continue };
+        for (index, ty) in sources.iter() {
+            let subgraph = &self.subgraphs[index];
             let mut plain = vec![("graph", Value::Enum(subgraph.graph.clone()))];
             let is_interface_object = ty.has(Role::InterfaceObject);
             let keys = subgraph.sets.keys_of(&ty.name);
@@ -100,11 +99,11 @@ impl<'a> Merger<'a> {
     }
 
     fn join_implements(&self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
-        for (subgraph, ty) in self.subgraphs.iter().zip(sources) {
-            for interface in ty.iter().flat_map(|t| &t.interfaces) {
+        for (index, ty) in sources.iter() {
+            for interface in &ty.interfaces {
                 merged.interfaces.insert(interface.clone());
                 let arguments = vec![
-                    ("graph", Value::Enum(subgraph.graph.clone())),
+                    ("graph", Value::Enum(self.subgraphs[index].graph.clone())),
                     ("interface", Value::String(interface.clone())),
                 ];
                 merged.directives.push(Directive::new("join__implements", arguments));
@@ -113,11 +112,11 @@ impl<'a> Merger<'a> {
     }
 
     fn merge_members(&self, sources: &Sources<'a, TypeDef>, merged: &mut TypeDef) {
-        for (subgraph, ty) in self.subgraphs.iter().zip(sources) {
-            for member in ty.iter().flat_map(|t| &t.members) {
+        for (index, ty) in sources.iter() {
+            for member in &ty.members {
                 merged.members.insert(member.clone());
                 let arguments = vec![
-                    ("graph", Value::Enum(subgraph.graph.clone())),
+                    ("graph", Value::Enum(self.subgraphs[index].graph.clone())),
                     ("member", Value::String(member.clone())),
                 ];
                 merged.directives.push(Directive::new("join__unionMember", arguments));

@@ -146,7 +146,8 @@ impl<'g, 'a> Reach<'g, 'a> {
         }
         let casts = &self.graph.get(node).casts;
         !self.graph.budget.is_spent()
-            && !casts.is_empty() && casts.iter().all(|cast| self.can_collect_field(*cast, field, below))
+            && !casts.is_empty()
+            && casts.iter().all(|cast| self.can_collect_field(*cast, field, below))
     }
 
     fn can_collect_on(&self, node: NodeId, on: &str, selections: &[Selection]) -> bool {
