@@ -5,13 +5,18 @@
 
 mod entities;
 mod error;
+pub mod index;
 mod load;
+mod names;
 mod question;
+mod reads;
 pub mod schema;
+mod values;
 
 pub use error::{Finding, PolicyError, Position};
 pub use load::{MAX_POLICIES, MAX_TEXT_BYTES, Policies, Texts};
-pub(crate) use question::{Principal, Question, Resource};
+pub(crate) use question::{Principal, Question, Resource, action};
+pub use reads::Reads;
 
 use std::sync::Arc;
 

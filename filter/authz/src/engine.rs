@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cedar::{Policies, Principal, Question, Verdict};
+use crate::cedar::{Policies, Principal, Question, Reads, Verdict, action};
 use crate::config::{Access, ClaimType, ConfigError, FilterConfig, TokenSource};
 use crate::decision::{Allow, Decision, Deny, DenyReason};
 use crate::request::{Request, Timestamp};
@@ -51,9 +51,15 @@ impl Engine {
         self.token_source.header()
     }
 
-    /// The request headers that go into [`Request::headers`]; in lower case.
+    /// The request headers that go into [`Request::headers`]; in lower case. [`Engine::reads`] says which of them
+    /// the policies use.
     pub fn context_headers(&self) -> &[String] {
         &self.context_headers
+    }
+
+    /// What of a request the policies read, so that the shell need not fetch the rest.
+    pub fn reads(&self) -> &Reads {
+        self.policies.reads()
     }
 
     /// The route of requests that bring none.
@@ -148,15 +154,14 @@ impl Engine {
         }
         let question = Question {
             principal,
+            action: action(route.config().protocol, request.operation, request.method),
             resource: route.resource(),
-            protocol: route.config().protocol,
-            operation: request.operation,
             method: text(request.method)?,
-            path: text(request.path)?,
+            path: text(request.path)?.split(['?', '#']).next().unwrap_or_default(),
             host: text(request.host)?,
             headers: &headers,
             source: request.source,
-            tls_peer: request.tls_peer,
+            tls_peer: request.tls_peer.map(|peer| peer.identity),
             peer_organisation: request.peer_organisation,
             now,
             declared_claims: &self.declared_claims,

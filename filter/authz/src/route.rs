@@ -37,8 +37,7 @@ impl Route {
         let canonical = serde_json::to_vec(config).expect("strings, lists and string-keyed maps serialize");
         let mut id = RouteId::default();
         id.copy_from_slice(&digest::digest(&digest::SHA256, &canonical).as_ref()[..16]);
-        let resource =
-            Resource::new(config).map_err(|problem| ConfigError::new(".", Problem::Policy(problem)))?;
+        let resource = Resource::new(config);
         let forwarded_headers =
             config.forward_claims.iter().map(|claim| claim.header.as_str().into()).collect();
         Ok(Self { id, config: config.clone(), forwarded_headers, resource })

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use cedar_policy::{Entities, EntityUid, Schema};
+use cedar_policy_core::ast::EntityUID;
 use serde_json::Value;
 
 use super::PolicyError;
@@ -17,7 +18,9 @@ pub(super) struct OperatorEntities {
     /// All whose types are not made per request, with the schema's actions.
     pub(super) fixed: Entities,
     /// Parents given to users, nodes and services, with everything above them.
-    above: HashMap<EntityUid, HashSet<EntityUid>>,
+    above: HashMap<EntityUID, HashSet<EntityUID>>,
+    /// For entities that are in others: those others.
+    ancestors: HashMap<EntityUID, Vec<EntityUID>>,
 }
 
 impl OperatorEntities {
@@ -30,11 +33,17 @@ impl OperatorEntities {
         let (made, fixed): (Vec<Value>, Vec<Value>) = entries.into_iter().partition(is_made_per_request);
         let fixed =
             Entities::from_json_value(Value::Array(fixed), Some(schema)).map_err(|error| refused(&error))?;
-        let mut entities = Self { fixed, above: HashMap::new() };
+        let ancestors = fixed
+            .as_ref()
+            .iter()
+            .map(|entity| (entity.uid().clone(), entity.ancestors().cloned().collect::<Vec<_>>()))
+            .filter(|(_, ancestors)| !ancestors.is_empty())
+            .collect();
+        let mut entities = Self { fixed, above: HashMap::new(), ancestors };
         for entry in made {
             let (uid, parents) = assignment(&entry, schema)?;
-            let above = entities.with_ancestors(parents);
-            if entities.above.insert(uid.clone(), above).is_some() {
+            let above = parents.iter().flat_map(|parent| entities.ancestors(parent)).chain(&parents);
+            if entities.above.insert(uid.clone(), above.cloned().collect()).is_some() {
                 return Err(PolicyError::Entities(format!("`{uid}` appears twice")));
             }
         }
@@ -42,18 +51,13 @@ impl OperatorEntities {
     }
 
     /// Parents given to that entity by the operator, with everything above them.
-    pub(super) fn above(&self, uid: &EntityUid) -> impl Iterator<Item = &EntityUid> {
+    pub(super) fn above(&self, uid: &EntityUID) -> impl Iterator<Item = &EntityUID> {
         self.above.get(uid).into_iter().flatten()
     }
 
-    /// These entities and everything above them.
-    pub(super) fn with_ancestors(&self, uids: impl IntoIterator<Item = EntityUid>) -> HashSet<EntityUid> {
-        let mut all = HashSet::new();
-        for uid in uids {
-            all.extend(self.fixed.ancestors(&uid).into_iter().flatten().cloned());
-            all.insert(uid);
-        }
-        all
+    /// Everything above an entity that is not made per request.
+    pub(super) fn ancestors(&self, uid: &EntityUID) -> impl Iterator<Item = &EntityUID> {
+        self.ancestors.get(uid).into_iter().flatten()
     }
 }
 
@@ -66,7 +70,7 @@ fn is_made_per_request(entry: &Value) -> bool {
 }
 
 /// Reads `{"uid": …, "parents": […]}`.
-fn assignment(entry: &Value, schema: &Schema) -> Result<(EntityUid, Vec<EntityUid>), PolicyError> {
+fn assignment(entry: &Value, schema: &Schema) -> Result<(EntityUID, Vec<EntityUID>), PolicyError> {
     let refused = |message: String| PolicyError::Entities(message);
     let uid_of = |value: &Value| {
         EntityUid::from_json(value.clone()).map_err(|error| refused(format!("`{value}`: {error}")))
@@ -93,5 +97,5 @@ fn assignment(entry: &Value, schema: &Schema) -> Result<(EntityUid, Vec<EntityUi
             )));
         }
     }
-    Ok((uid, parents))
+    Ok((uid.as_ref().clone(), parents.into_iter().map(|parent| parent.as_ref().clone()).collect()))
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use cedar_policy::{
-    AuthorizationError, Authorizer, Decision, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode,
-    Validator,
-};
+use cedar_policy::{PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator};
 
 use super::entities::OperatorEntities;
 use super::error::Finding;
+use super::index::{Answer, Index};
+use super::names::Names;
+use super::reads::Reads;
 use super::{PolicyError, Question, Verdict, schema};
 use crate::config::ClaimType;
 
@@ -22,9 +22,10 @@ pub const MAX_TEXT_BYTES: usize = 64 * 1024 * 1024;
 /// A policy set that fits its schema, with the entities it is evaluated over.
 #[derive(Debug)]
 pub struct Policies {
-    set: PolicySet,
+    index: Index,
+    reads: Reads,
     entities: OperatorEntities,
-    authorizer: Authorizer,
+    names: Names,
 }
 
 /// The texts a policy set is made of.
@@ -62,37 +63,32 @@ impl Policies {
         let set = parse(texts.policies)?;
         let entities = OperatorEntities::load(texts.entities, &schema)?;
         validate(texts.policies, &set, schema)?;
-        Ok(Self { set, entities, authorizer: Authorizer::new() })
+        let (index, reads) = (Index::new(&set), Reads::of(&set, headers));
+        Ok(Self { index, reads, entities, names: Names::new() })
+    }
+
+    /// What the policies read of a request.
+    pub fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// Puts a question to the policies.
     pub(crate) fn evaluate(&self, question: &Question<'_>) -> Verdict {
-        let Some((request, entities)) = question.build(&self.entities) else {
+        let Some((request, entities)) = question.build(&self.names, &self.entities, &self.reads) else {
             return Verdict::Error(Arc::from([]));
         };
-        let response = self.authorizer.is_authorized(&request, &self.set, &entities);
-        let errors: Vec<&PolicyId> = response.diagnostics().errors().map(failed_policy).collect();
-        if !errors.is_empty() {
-            return Verdict::Error(names(errors));
-        }
-        let reasons: Vec<&PolicyId> = response.diagnostics().reason().collect();
-        match response.decision() {
-            Decision::Allow => Verdict::Permit(names(reasons)),
-            Decision::Deny if reasons.is_empty() => Verdict::NotPermitted,
-            Decision::Deny => Verdict::Forbid(names(reasons)),
+        let Answer { allowed, reasons, errors } = self.index.answer(&request, &entities);
+        match (allowed, errors.is_empty(), reasons.is_empty()) {
+            (_, false, _) => Verdict::Error(names(errors)),
+            (true, true, _) => Verdict::Permit(names(reasons)),
+            (false, true, true) => Verdict::NotPermitted,
+            (false, true, false) => Verdict::Forbid(names(reasons)),
         }
     }
 }
 
-fn failed_policy(error: &AuthorizationError) -> &PolicyId {
-    match error {
-        AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
-    }
-}
-
-fn names(mut ids: Vec<&PolicyId>) -> Arc<[Box<str>]> {
-    ids.sort_unstable();
-    ids.into_iter().map(|id| Box::from(AsRef::<str>::as_ref(id))).collect()
+fn names(ids: Vec<&str>) -> Arc<[Box<str>]> {
+    ids.into_iter().map(Box::from).collect()
 }
 
 /// The engine's schema with the operator's added to it.

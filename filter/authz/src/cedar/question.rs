@@ -1,19 +1,21 @@
 //! A request, as the policies see it.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
-};
+use cedar_policy_core::ast::{Context, Entity, EntityUID, EntityUIDEntry, PartialValue, Request, Value};
+use cedar_policy_core::entities::Entities;
+use smol_str::SmolStr;
 
-use super::PolicyError;
 use super::entities::OperatorEntities;
-use super::schema::NAMESPACE;
+use super::names::{Names, uid, with_entities};
+use super::reads::Reads;
+use super::values::{self, record, string, strings};
 use crate::claims::Claims;
 use crate::config::{ClaimType, PrincipalKind, Protocol, RouteConfig};
-use crate::jose::json::Json;
-use crate::request::{GraphqlOperation, Timestamp, TlsPeer};
+use crate::request::{GraphqlOperation, Timestamp};
 use crate::route::organisation_of;
 
 /// Who asks.
@@ -31,160 +33,226 @@ pub(crate) enum Principal<'a> {
     },
 }
 
-/// Everything that policies can see of one request. Texts are checked to be UTF-8.
+/// Everything that policies can see of one request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Question<'a> {
     pub(crate) principal: Principal<'a>,
+    pub(crate) action: &'static str,
     pub(crate) resource: &'a Resource,
-    pub(crate) protocol: Protocol,
-    pub(crate) operation: Option<GraphqlOperation>,
     pub(crate) method: &'a str,
+    /// Without the query.
     pub(crate) path: &'a str,
     pub(crate) host: &'a str,
     pub(crate) headers: &'a [(&'a str, Cow<'a, str>)],
-    pub(crate) source: Option<std::net::IpAddr>,
-    pub(crate) tls_peer: Option<TlsPeer<'a>>,
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) tls_peer: Option<&'a str>,
     pub(crate) peer_organisation: Option<&'a str>,
     pub(crate) now: Timestamp,
     pub(crate) declared_claims: &'a BTreeMap<String, ClaimType>,
 }
 
+/// The name of the action; one of [`super::schema::ACTIONS`].
+pub(crate) fn action(protocol: Protocol, operation: Option<GraphqlOperation>, method: &[u8]) -> &'static str {
+    match (protocol, operation) {
+        (Protocol::Graphql, Some(GraphqlOperation::Query)) => "query",
+        (Protocol::Graphql, Some(GraphqlOperation::Mutation)) => "mutation",
+        (Protocol::Graphql, Some(GraphqlOperation::Subscription)) => "subscription",
+        (Protocol::Grpc, _) => "call",
+        (Protocol::Tcp, _) => "connect",
+        (Protocol::Http, _) | (Protocol::Graphql, None) => match method {
+            b"GET" => "get",
+            b"HEAD" => "head",
+            b"OPTIONS" => "options",
+            b"POST" => "post",
+            b"PUT" => "put",
+            b"PATCH" => "patch",
+            b"DELETE" => "delete",
+            b"CONNECT" => "connect",
+            b"TRACE" => "trace",
+            _ => "other",
+        },
+    }
+}
+
 /// A route's service as a Cedar entity.
 #[derive(Debug)]
 pub(crate) struct Resource {
-    uid: EntityUid,
-    entity: Entity,
+    entity: Arc<Entity>,
 }
 
 impl Resource {
-    pub(crate) fn new(config: &RouteConfig) -> Result<Self, PolicyError> {
-        let uid = entity_uid("Service", &config.service);
-        let organisation = entity_uid("Organisation", organisation_of(config));
-        let mut parents: HashSet<_> =
-            config.groups.iter().map(|group| entity_uid("ServiceGroup", group)).collect();
-        parents.insert(organisation.clone());
+    pub(crate) fn new(config: &RouteConfig) -> Self {
+        let names = Names::new();
+        let service = uid(&names.service, &config.service);
+        let organisation = uid(&names.organisation, organisation_of(config));
+        let parents = config.groups.iter().map(|group| uid(&names.service_group, group));
+        let parents = parents.chain([organisation.clone()]).collect();
         let attributes = [
             ("issuer", string("")),
             ("subject", string(&config.service)),
-            ("organisation", RestrictedExpression::new_entity_uid(organisation)),
+            ("organisation", Value::from(organisation)),
             ("groups", strings(config.groups.iter().map(String::as_str))),
             ("claims", record([])),
             ("name", string(&config.service)),
             ("protocol", string(protocol_name(config.protocol))),
         ];
-        let attributes: HashMap<_, _> =
-            attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let tags = config.tags.iter().map(|(name, value)| (name.clone(), string(value)));
-        let entity = Entity::new_with_tags(uid.clone(), attributes, parents, tags)
-            .map_err(|error| PolicyError::Entities(error.to_string()))?;
-        Ok(Self { uid, entity })
+        let attributes =
+            attributes.map(|(name, value)| (SmolStr::new_static(name), PartialValue::Value(value)));
+        let tags = config.tags.iter().map(|(name, value)| (name.into(), PartialValue::Value(string(value))));
+        let entity = Entity::new_with_attr_partial_value(service, attributes, HashSet::new(), parents, tags);
+        Self { entity: Arc::new(entity) }
+    }
+
+    /// The entity with everything that the operator put above it.
+    fn placed(&self, operator: &OperatorEntities) -> Arc<Entity> {
+        let above: HashSet<_> = operator
+            .above(self.entity.uid())
+            .chain(self.entity.parents().flat_map(|parent| operator.ancestors(parent)))
+            .filter(|ancestor| !self.entity.is_child_of(ancestor))
+            .cloned()
+            .collect();
+        if above.is_empty() {
+            return Arc::clone(&self.entity);
+        }
+        let mut entity = self.entity.as_ref().clone();
+        above.into_iter().for_each(|ancestor| entity.add_indirect_ancestor(ancestor));
+        Arc::new(entity)
     }
 }
 
 impl Question<'_> {
-    /// The request and the entities it involves; `None` if Cedar refuses to build them, which no input is known
-    /// to cause.
-    pub(super) fn build(&self, operator: &OperatorEntities) -> Option<(Request, Entities)> {
-        let principal = self.principal_entity(operator)?;
-        let resource = self.resource.entity.clone();
-        let action = entity_uid("Action", self.action());
-        let context = self.context()?;
-        let request = Request::new(principal.uid(), action, self.resource.uid.clone(), context, None).ok()?;
-        let entities = operator.fixed.clone().upsert_entities([principal, resource], None).ok()?;
-        Some((request, entities))
+    /// The request and the entities it involves, as far as the policies read them; `None` if an address or time
+    /// cannot be expressed, which no input is known to cause.
+    pub(super) fn build(
+        &self,
+        names: &Names,
+        operator: &OperatorEntities,
+        reads: &Reads,
+    ) -> Option<(Request, Entities)> {
+        let principal = self.principal_entity(names, operator, reads);
+        let resource = self.resource.placed(operator);
+        let action = names.action(self.action);
+        let entry = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
+        let context = self.context(names, reads)?;
+        let request = Request::new_unchecked(
+            entry(principal.uid()),
+            entry(&action.uid),
+            entry(resource.uid()),
+            Some(context),
+        );
+        let known = if reads.other_entities { operator.fixed.as_ref() } else { &action.entities };
+        Some((request, with_entities(known.clone(), [Arc::new(principal), resource])))
     }
 
-    pub(crate) fn action(&self) -> &'static str {
-        match (self.protocol, self.operation) {
-            (Protocol::Graphql, Some(GraphqlOperation::Query)) => "query",
-            (Protocol::Graphql, Some(GraphqlOperation::Mutation)) => "mutation",
-            (Protocol::Graphql, Some(GraphqlOperation::Subscription)) => "subscription",
-            (Protocol::Grpc, _) => "call",
-            (Protocol::Tcp, _) => "connect",
-            (Protocol::Http, _) | (Protocol::Graphql, None) => match self.method {
-                "GET" => "get",
-                "HEAD" => "head",
-                "OPTIONS" => "options",
-                "POST" => "post",
-                "PUT" => "put",
-                "PATCH" => "patch",
-                "DELETE" => "delete",
-                "CONNECT" => "connect",
-                "TRACE" => "trace",
-                _ => "other",
-            },
-        }
-    }
-
-    fn principal_entity(&self, operator: &OperatorEntities) -> Option<Entity> {
-        match self.principal {
-            Principal::Anonymous => Some(Entity::with_uid(entity_uid("Anonymous", "anonymous"))),
-            Principal::Identified { kind, issuer, organisation, claims, groups } => {
-                let uid = entity_uid(kind_name(kind), &format!("{issuer}|{}", claims.subject));
-                let organisation_uid = entity_uid("Organisation", organisation);
-                let direct = groups
-                    .iter()
-                    .map(|group| entity_uid("Group", &format!("{organisation}/{group}")))
-                    .chain([organisation_uid.clone()]);
-                let mut parents = operator.with_ancestors(direct);
-                parents.extend(operator.above(&uid).cloned());
-                let mut attributes: HashMap<String, RestrictedExpression> = HashMap::from([
-                    ("issuer".to_owned(), string(issuer)),
-                    ("subject".to_owned(), string(&claims.subject)),
-                    ("organisation".to_owned(), RestrictedExpression::new_entity_uid(organisation_uid)),
-                    ("groups".to_owned(), strings(groups.iter().copied())),
-                    ("claims".to_owned(), self.declared(claims)),
-                ]);
-                if kind == PrincipalKind::Service {
-                    attributes.insert("name".to_owned(), string(&claims.subject));
-                    attributes.insert("protocol".to_owned(), string(""));
-                }
-                Entity::new(uid, attributes, parents).ok()
+    fn principal_entity(&self, names: &Names, operator: &OperatorEntities, reads: &Reads) -> Entity {
+        let (entity, parents, attributes) = match self.principal {
+            Principal::Anonymous => {
+                let nobody = Identity { issuer: "", subject: "", organisation: uid(&names.organisation, "") };
+                let attributes = nobody.attributes(reads, None, || strings([].into_iter()), || record([]));
+                (uid(&names.anonymous, "anonymous"), HashSet::new(), attributes)
             }
-        }
+            Principal::Identified { kind, issuer, organisation, claims, groups } => {
+                let entity = uid(names.principal(kind), &format!("{issuer}|{}", claims.subject));
+                let organisation_uid = uid(&names.organisation, organisation);
+                let mut parents: HashSet<_> = groups
+                    .iter()
+                    .map(|group| uid(&names.group, &format!("{organisation}/{group}")))
+                    .collect();
+                parents.insert(organisation_uid.clone());
+                let identity = Identity { issuer, subject: &claims.subject, organisation: organisation_uid };
+                let set_of_groups = || strings(groups.iter().copied());
+                let attributes =
+                    identity.attributes(reads, Some(kind), set_of_groups, || self.declared(claims));
+                (entity, parents, attributes)
+            }
+        };
+        let above =
+            operator.above(&entity).chain(parents.iter().flat_map(|parent| operator.ancestors(parent)));
+        let indirect = above.filter(|ancestor| !parents.contains(*ancestor)).cloned().collect();
+        Entity::new_with_attr_partial_value(entity, attributes, indirect, parents, [])
     }
 
     /// The declared claims that the token has in the declared type.
-    fn declared(&self, claims: &Claims<'_>) -> RestrictedExpression {
+    fn declared(&self, claims: &Claims<'_>) -> Value {
         record(self.declared_claims.iter().filter_map(|(name, claim_type)| {
-            let value = claims.members.member(name)?;
-            let value = match (claim_type, value) {
-                (ClaimType::String, Json::String(text)) => string(text),
-                (ClaimType::Long, Json::Integer(number)) => RestrictedExpression::new_long(*number),
-                (ClaimType::Bool, Json::Bool(value)) => RestrictedExpression::new_bool(*value),
-                (ClaimType::StringSet, value) => strings(value.as_strings()?.into_iter()),
-                (ClaimType::String | ClaimType::Long | ClaimType::Bool, _) => return None,
-            };
-            Some((name.clone(), value))
+            let value = values::claim(*claim_type, claims.members.member(name)?)?;
+            Some((name.into(), value))
         }))
     }
 
-    fn context(&self) -> Option<Context> {
-        let path = self.path.split(['?', '#']).next().unwrap_or_default();
-        let headers = self.headers.iter().map(|(name, value)| ((*name).to_owned(), string(value)));
-        let mut pairs = vec![
-            ("method".to_owned(), string(self.method)),
-            ("path".to_owned(), string(path)),
-            ("host".to_owned(), string(self.host)),
-            ("headers".to_owned(), record(headers)),
-            ("time".to_owned(), datetime(self.now)),
-        ];
-        let source = self.source.map(|address| RestrictedExpression::new_ip(address.to_string()));
-        pairs.extend(source.map(|source| ("source".to_owned(), source)));
-        let tls_peer = self.tls_peer.map(|peer| ("tls_peer".to_owned(), string(peer.identity)));
-        pairs.extend(tls_peer);
-        let organisation = self.peer_organisation.map(|name| entity_uid("Organisation", name));
-        let organisation = organisation.map(RestrictedExpression::new_entity_uid);
-        pairs.extend(organisation.map(|organisation| ("peer_organisation".to_owned(), organisation)));
-        Context::from_pairs(pairs).ok()
+    fn context(&self, names: &Names, reads: &Reads) -> Option<Context> {
+        let mut members: BTreeMap<SmolStr, Value> = BTreeMap::new();
+        let mut add = |name: &'static str, value| members.insert(SmolStr::new_static(name), value);
+        if reads.method {
+            add("method", string(self.method));
+        }
+        if reads.path {
+            add("path", string(self.path));
+        }
+        if reads.host {
+            add("host", string(self.host));
+        }
+        if !reads.headers.is_empty() {
+            let headers = self.headers.iter().filter(|(name, _)| reads.headers.contains(*name));
+            add("headers", record(headers.map(|(name, value)| ((*name).into(), string(value)))));
+        }
+        if let Some(source) = self.source.filter(|_| reads.source) {
+            add("source", values::address(source)?);
+        }
+        if let Some(identity) = self.tls_peer.filter(|_| reads.tls_peer) {
+            add("tls_peer", string(identity));
+        }
+        if let Some(organisation) = self.peer_organisation.filter(|_| reads.peer_organisation) {
+            add("peer_organisation", Value::from(uid(&names.organisation, organisation)));
+        }
+        if reads.time {
+            add("time", values::datetime(self.now)?);
+        }
+        Some(Context::Value(Arc::new(members)))
     }
 }
 
-fn kind_name(kind: PrincipalKind) -> &'static str {
-    match kind {
-        PrincipalKind::User => "User",
-        PrincipalKind::Node => "Node",
-        PrincipalKind::Service => "Service",
+/// What every principal has.
+struct Identity<'a> {
+    issuer: &'a str,
+    subject: &'a str,
+    organisation: EntityUID,
+}
+
+impl Identity<'_> {
+    /// The attributes that policies read.
+    fn attributes(
+        self,
+        reads: &Reads,
+        kind: Option<PrincipalKind>,
+        groups: impl FnOnce() -> Value,
+        claims: impl FnOnce() -> Value,
+    ) -> Vec<(SmolStr, PartialValue)> {
+        let mut attributes = Vec::new();
+        let read = |name| reads.principal.contain(name);
+        let mut add = |name: &'static str, value| {
+            attributes.push((SmolStr::new_static(name), PartialValue::Value(value)));
+        };
+        if read("issuer") {
+            add("issuer", string(self.issuer));
+        }
+        if read("subject") {
+            add("subject", string(self.subject));
+        }
+        if read("organisation") {
+            add("organisation", Value::from(self.organisation));
+        }
+        if read("groups") {
+            add("groups", groups());
+        }
+        if read("claims") {
+            add("claims", claims());
+        }
+        if kind == Some(PrincipalKind::Service) {
+            add("name", string(self.subject));
+            add("protocol", string(""));
+        }
+        attributes
     }
 }
 
@@ -195,46 +263,4 @@ fn protocol_name(protocol: Protocol) -> &'static str {
         Protocol::Grpc => "grpc",
         Protocol::Tcp => "tcp",
     }
-}
-
-fn entity_uid(type_name: &str, id: &str) -> EntityUid {
-    let type_name: EntityTypeName =
-        format!("{NAMESPACE}::{type_name}").parse().expect("made of two identifiers");
-    EntityUid::from_type_name_and_id(type_name, EntityId::new(id))
-}
-
-fn string(text: &str) -> RestrictedExpression {
-    RestrictedExpression::new_string(text.to_owned())
-}
-
-fn strings<'a>(items: impl Iterator<Item = &'a str>) -> RestrictedExpression {
-    RestrictedExpression::new_set(items.map(string))
-}
-
-fn record(members: impl IntoIterator<Item = (String, RestrictedExpression)>) -> RestrictedExpression {
-    RestrictedExpression::new_record(members).expect("names come from a map or were checked to be unique")
-}
-
-/// Cedar's `datetime` at a whole second, written as an offset from 1970, which has no calendar in it.
-fn datetime(time: Timestamp) -> RestrictedExpression {
-    let (days, rest) = (time.unix_seconds() / 86_400, time.unix_seconds() % 86_400);
-    let (hours, minutes, seconds) = (rest / 3600, rest / 60 % 60, rest % 60);
-    let (year, month, day) = civil(days);
-    RestrictedExpression::new_datetime(format!(
-        "{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}Z"
-    ))
-}
-
-/// The Gregorian date that many days after 1970-01-01, by counting 400-year cycles of 146,097 days from a year
-/// that begins in March. Years beyond 9999, which Cedar cannot write, become 9999.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let shifted = days.min(2_932_896) + 719_468;
-    let (cycle, day_of_cycle) = (shifted / 146_097, shifted % 146_097);
-    let year_of_cycle =
-        (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36_524 - day_of_cycle / 146_096) / 365;
-    let day_of_year = day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (cycle * 400 + year_of_cycle + u64::from(month <= 2), month, day)
 }

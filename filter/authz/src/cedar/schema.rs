@@ -1,7 +1,8 @@
 //! The Cedar schema: what policies can say about a request.
 //!
 //! Every principal has the same attributes, and none of the required ones is ever missing, so that policies need
-//! no `has` for them. Claims and headers are those that the configuration declares; all of them are optional.
+//! no `has` for them: an anonymous one has empty texts, no groups and no claims, and a calling service has an empty
+//! `protocol`. Claims and headers are those that the configuration declares; all of them are optional.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -60,7 +61,7 @@ fn write_schema(
     writeln!(out, "  entity Organisation;")?;
     writeln!(out, "  entity Group in [Group, Organisation];")?;
     writeln!(out, "  entity ServiceGroup in [ServiceGroup, Organisation];")?;
-    writeln!(out, "  entity Anonymous;")?;
+    writeln!(out, "  entity Anonymous {{ {identity} }};")?;
     writeln!(out, "  entity User in [Group, Organisation] {{ {identity} }};")?;
     writeln!(out, "  entity Node in [Group, Organisation] {{ {identity} }};")?;
     writeln!(
