@@ -1,7 +1,7 @@
 //! The data of one operation while it is being put together from the answers of subgraphs.
 //!
 //! Answers are never copied or changed. What a fetch adds to an object that an earlier one found is *linked*
-//! to it: the object is then looked up in its own document first, in those linked to it next. Several places
+//! to it: the object is then looked up in its own document first, in those linked to it next, the oldest first. Several places
 //! can link to one entity; each place where they may come to differ has its own [`Overlay`] of links, over
 //! the same shared document.
 
@@ -121,16 +121,30 @@ impl Data {
 
     /// The value of a field; `None` if no answer had it.
     pub(crate) fn field(&self, object: ObjectRef, symbol: Symbol) -> Option<Value<'_>> {
-        let mut null = false;
+        let (overlay, node) = self.node(object, symbol)?;
+        Some(value(overlay, &self.overlays[overlay as usize].document, node))
+    }
+
+    /// Where the value of a field is. The newest answer that is not null counts: a plan may fetch something
+    /// for its own use by a key that the client then gives to something else. Of objects and lists it is the
+    /// oldest, to whose members those of the newer ones are joined.
+    fn node(&self, object: ObjectRef, symbol: Symbol) -> Option<(u32, Node)> {
+        let mut found = None;
         for part in self.parts(object) {
             let document = &*self.overlays[part.overlay as usize].document;
-            match document.field(part.object, symbol) {
-                None => {}
-                Some(Node::Null) => null = true,
-                Some(node) => return Some(value(part.overlay, document, node)),
+            let Some(node) = document.field(part.object, symbol) else { continue };
+            let replaces = match (found, node) {
+                (None, _) => true,
+                (Some(_), Node::Null)
+                | (Some((_, Node::Object(_))), Node::Object(_))
+                | (Some((_, Node::List { .. })), Node::List { .. }) => false,
+                (Some(_), Node::Raw { .. } | Node::Object(_) | Node::List { .. }) => true,
+            };
+            if replaces {
+                found = Some((part.overlay, node));
             }
         }
-        null.then_some(Value::Null)
+        found
     }
 
     /// The type of an object as its answers tell it: an object type if any of them names one.
@@ -161,10 +175,27 @@ impl Data {
                 self.join_field(target, *symbol, overlay, &document, *node);
             }
         }
-        let next = self.head(target);
-        self.links.push(Link { to, next });
-        let head = self.links.len() as u32;
-        self.set_head(target, head);
+        self.append(target, to);
+    }
+
+    /// The newest goes last: what joins members looks for the oldest, and so must who reads them.
+    fn append(&mut self, target: ObjectRef, to: ObjectRef) {
+        self.links.push(Link { to, next: 0 });
+        let added = self.links.len() as u32;
+        let mut last = self.head(target);
+        if last == 0 {
+            return self.set_head(target, added);
+        }
+        while let Some(next) = self.next(last) {
+            last = next;
+        }
+        self.links[last as usize - 1].next = added;
+    }
+
+    /// The link after a link, both one more than their index.
+    fn next(&self, link: u32) -> Option<u32> {
+        let next = self.links[link as usize - 1].next;
+        (next != 0).then_some(next)
     }
 
     fn join_field(
@@ -175,11 +206,7 @@ impl Data {
         document: &Arc<Document>,
         source: Node,
     ) {
-        let found = self.parts(target).find_map(|part| {
-            let node = self.overlays[part.overlay as usize].document.field(part.object, symbol)?;
-            (node != Node::Null).then_some((part.overlay, node))
-        });
-        if let Some((at, node)) = found {
+        if let Some((at, node)) = self.node(target, symbol) {
             let holder = self.document(at).clone();
             self.join(at, &holder, node, overlay, document, source);
         }
@@ -207,7 +234,7 @@ impl Data {
         }
     }
 
-    /// The object itself and what is linked to it, the newest first.
+    /// The object itself and what is linked to it, the oldest first.
     fn parts(&self, object: ObjectRef) -> impl Iterator<Item = ObjectRef> + '_ {
         let mut next = self.head(object);
         std::iter::once(object).chain(std::iter::from_fn(move || {

@@ -161,6 +161,9 @@ impl Gateway {
     pub async fn update(&self, subgraphs: Vec<Subgraph>) -> Arc<Status> {
         let mut known = self.known.lock().await;
         let introduced = sdl::introduce(subgraphs, &known).await;
+        if let Some(statuses) = assemble::unchanged(&introduced, &mut known) {
+            return self.keep(statuses);
+        }
         let settings = self.settings.clone();
         let revision = self.status().revision + 1;
         let assembling = tokio::task::spawn_blocking(move || assemble::assemble(introduced, &settings));
@@ -177,6 +180,18 @@ impl Gateway {
             engine: assembled.engine.map(Arc::new),
             status: Arc::clone(&status),
             supergraph: assembled.supergraph.map(Arc::from),
+        }));
+        status
+    }
+
+    /// Goes on serving the same, whose plans stay prepared.
+    fn keep(&self, subgraphs: Vec<SubgraphStatus>) -> Arc<Status> {
+        let before = self.serving.load_full();
+        let status = Arc::new(Status { revision: before.status.revision, subgraphs });
+        self.serving.store(Arc::new(Serving {
+            engine: before.engine.clone(),
+            status: Arc::clone(&status),
+            supergraph: before.supergraph.clone(),
         }));
         status
     }

@@ -10,7 +10,7 @@
 //!   leaves to do for each request.
 //! - `execute` runs a plan: it sends `transport` requests, parses answers (`json`) without copying them,
 //!   links them together (`data`) and writes the response (`project`), `introspection` included.
-//! - [`router`] is GraphQL over HTTP.
+//! - [`router`] is GraphQL over HTTP; [`standalone`] serves it without a node around it.
 //!
 //! Deliberately absent: authentication and authorization of the caller, TLS, routing, circuit breaking. Those
 //! are Envoy's and the filter's: requests to subgraphs go through Envoy, with the caller's own token.
@@ -29,6 +29,7 @@ mod project;
 mod projection;
 mod schema;
 mod server;
+pub mod standalone;
 mod transport;
 mod variables;
 

@@ -66,6 +66,33 @@ pub(super) fn assemble(introduced: Vec<Introduced>, settings: &Settings) -> Asse
     Assembled { engine, supergraph, statuses, known }
 }
 
+/// The statuses, if the subgraphs and their schemas are those that were assembled before.
+pub(super) fn unchanged(
+    introduced: &[Introduced],
+    known: &mut HashMap<String, Introduced>,
+) -> Option<Vec<SubgraphStatus>> {
+    let is_same = |it: &Introduced| {
+        known.get(&it.subgraph.name).is_some_and(|before| {
+            before.sdl == it.sdl
+                && before.subgraph.url == it.subgraph.url
+                && Arc::ptr_eq(&before.subgraph.fetch, &it.subgraph.fetch)
+        })
+    };
+    if introduced.is_empty() || introduced.len() != known.len() || !introduced.iter().all(is_same) {
+        return None;
+    }
+    for it in introduced {
+        if let Some(before) = known.get_mut(&it.subgraph.name)
+            && !matches!(before.state, SubgraphState::Refused { .. })
+        {
+            before.state = it.state.clone();
+        }
+    }
+    let mut statuses: Vec<SubgraphStatus> = known.values().map(status).collect();
+    statuses.sort_by(|a, b| a.name.cmp(&b.name));
+    Some(statuses)
+}
+
 fn status(introduced: &Introduced) -> SubgraphStatus {
     let Introduced { subgraph, state, .. } = introduced;
     SubgraphStatus { name: subgraph.name.clone(), url: subgraph.url.clone(), state: state.clone() }

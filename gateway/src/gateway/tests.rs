@@ -78,3 +78,15 @@ async fn counts_revisions() {
     gateway.update(vec![given("books", BOOKS)]).await;
     assert_eq!(gateway.update(Vec::new()).await.revision, 2);
 }
+
+#[tokio::test]
+async fn keeps_the_engine_while_nothing_changes() {
+    let gateway = Gateway::new(Settings::default());
+    let subgraphs = vec![given("books", BOOKS), given("broken", "type Query {")];
+    let first = gateway.update(subgraphs.clone()).await;
+    let engine = gateway.engine().unwrap();
+    assert_eq!(gateway.update(subgraphs).await, first);
+    assert!(Arc::ptr_eq(&engine, &gateway.engine().unwrap()));
+    gateway.update(vec![given("books", BOOKS)]).await;
+    assert!(!Arc::ptr_eq(&engine, &gateway.engine().unwrap()), "another way to a subgraph is another engine");
+}

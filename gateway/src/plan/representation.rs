@@ -66,14 +66,13 @@ impl Entities {
         object: ObjectRef,
         out: &mut Vec<u8>,
     ) -> bool {
-        let told = data.object_type(object, schema);
-        let mut name = told;
+        let mut name = data.object_type(object, schema);
         for InputRewrite { types, name: rewritten } in &self.input_rewrites {
             if name.is_none_or(|name| types.contains(name)) {
                 name = Some(*rewritten);
             }
         }
-        Writer { data, schema, out }.object(object, told, name, &self.requires)
+        Writer { data, schema, out }.object(object, name, &self.requires)
     }
 }
 
@@ -94,14 +93,8 @@ struct Writer<'a> {
 type Written = SmallVec<[Symbol; 8]>;
 
 impl Writer<'_> {
-    /// `told` is the type that the data says the object has, `name` the one it goes by in the representation.
-    fn object(
-        &mut self,
-        object: ObjectRef,
-        told: Option<TypeId>,
-        name: Option<TypeId>,
-        requires: &[Requires],
-    ) -> bool {
+    /// `name` is the type that the object goes by in the representation.
+    fn object(&mut self, object: ObjectRef, name: Option<TypeId>, requires: &[Requires]) -> bool {
         let start = self.out.len();
         self.out.push(b'{');
         if let Some(name) = name {
@@ -110,7 +103,7 @@ impl Writer<'_> {
             self.out.push(b'"');
         }
         let with_type = self.out.len();
-        self.fields(object, told, name, requires, &mut Written::new());
+        self.fields(object, name, requires, &mut Written::new());
         // `__typename` alone can be a key, but an object whose fields are all missing is none.
         let complete =
             if is_typename_only(requires) { with_type > start + 1 } else { self.out.len() > with_type };
@@ -125,7 +118,6 @@ impl Writer<'_> {
     fn fields(
         &mut self,
         object: ObjectRef,
-        told: Option<TypeId>,
         name: Option<TypeId>,
         requires: &[Requires],
         written: &mut Written,
@@ -151,13 +143,14 @@ impl Writer<'_> {
                     }
                 }
                 Requires::On { condition, fields } => {
-                    let members = self.schema.members(*condition);
-                    // An object known by its interface alone may be of any type that implements it.
-                    let applies = told.is_none_or(|told| {
-                        members.contains(told) || self.schema.members(told).contains(*condition)
-                    }) || name.is_some_and(|name| members.contains(name));
+                    // An object that goes by an interface's name may be of any type that implements it, and
+                    // the planner may name just one of those.
+                    let applies = name.is_none_or(|name| {
+                        self.schema.members(*condition).contains(name)
+                            || self.schema.members(name).contains(*condition)
+                    });
                     if applies {
-                        self.fields(object, told, name, fields, written);
+                        self.fields(object, name, fields, written);
                     }
                 }
             }
@@ -186,7 +179,7 @@ impl Writer<'_> {
             }
             Value::Object(object) => {
                 let ty = self.data.object_type(object, self.schema);
-                return self.object(object, ty, ty, fields);
+                return self.object(object, ty, fields);
             }
         }
         true

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod alone;
 mod basics;
+mod features;
 mod http;
 mod subgraphs;
 mod support;
+mod world;
