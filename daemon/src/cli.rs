@@ -1,7 +1,7 @@
 //! The command line: what was asked, and everything that can be answered without starting a node.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -164,6 +164,16 @@ fn tell_what_was_checked(loaded: &Loaded, out: &mut impl Write) -> io::Result<()
     }
     writeln!(out, "state      {}", config.state_dir.display())?;
     writeln!(out, "All of it is right; nothing was started.")
+}
+
+/// Starts the daemon's log on standard error, for the rest of the process. Colours are for a terminal alone.
+pub fn start_log(log: &config::Log) {
+    let filter = tracing_subscriber::EnvFilter::new(&log.level);
+    let log_to = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match log.format {
+        config::LogFormat::Text => log_to.with_ansi(io::stderr().is_terminal()).init(),
+        config::LogFormat::Json => log_to.json().init(),
+    }
 }
 
 #[cfg(test)]

@@ -8,4 +8,5 @@ pub mod durable;
 pub mod envoy;
 pub mod ext_proc;
 pub mod jwks;
+pub mod node;
 pub mod xds;

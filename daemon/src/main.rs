@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use catalystd::cli::{self, Cli, Todo};
+use catalystd::node;
 use clap::Parser;
 
 fn main() -> ExitCode {
@@ -28,6 +29,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         cli::surroundings(std::env::current_dir()?, std::env::current_exe()?, std::env::var_os("PATH"));
     match cli::run(cli, &around, &mut io::stdout().lock())? {
         Todo::Nothing => Ok(()),
-        Todo::RunNode(_) => anyhow::bail!("running a node is not part of this build"),
+        Todo::RunNode(node) => {
+            let (loaded, files) = *node;
+            cli::start_log(&loaded.config.log);
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            Ok(runtime.block_on(node::run(loaded, files))?)
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::Protocol;
 /// Longest URL in bytes; a longer one is refused.
 pub(super) const MAX_URL: usize = 2048;
 /// The path of a GraphQL service whose URL names none.
-pub(super) const DEFAULT_GRAPHQL_PATH: &str = "/graphql";
+pub const DEFAULT_GRAPHQL_PATH: &str = "/graphql";
 
 /// Where a service listens.
 #[derive(Debug, Clone, PartialEq, Eq)]

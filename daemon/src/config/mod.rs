@@ -39,7 +39,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use endpoint::{Host, Listen, ListenError, Scheme, ServiceUrl, ServiceUrlError};
+pub use endpoint::{DEFAULT_GRAPHQL_PATH, Host, Listen, ListenError, Scheme, ServiceUrl, ServiceUrlError};
 pub use filter::filter_config;
 pub use flags::Flags;
 pub use holder::Holder;
