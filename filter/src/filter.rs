@@ -74,7 +74,7 @@ fn decide<EHF: EnvoyHttpFilter>(envoy: &EHF, engine: &Engine) -> (Decision, Vec<
     envoy.for_each_header(HeaderMap::RequestHeader, &mut |name, value| {
         headers.visit(name.as_slice(), value.as_slice());
     });
-    let request = proxy::request(&headers, &attributes(envoy));
+    let request = proxy::request(&headers, &attributes(envoy, engine.reads()));
     let decision = engine.decide(&request, Timestamp::from(SystemTime::now()));
     (decision, headers.reserved().iter().map(|name| name.to_vec()).collect())
 }

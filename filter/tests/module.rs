@@ -61,11 +61,10 @@ fn module(config: &Value) -> Option<Module> {
 }
 
 fn request(token: Option<&str>, headers: &[(&str, &str)]) -> Host {
-    let mut host = Host::default();
-    host.headers = owned(&[(":method", "GET"), (":path", "/a"), (":authority", SERVICE)]);
-    host.headers.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
-    host.headers.extend(owned(headers));
-    host
+    let mut lines = owned(&[(":method", "GET"), (":path", "/a"), (":authority", SERVICE)]);
+    lines.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
+    lines.extend(owned(headers));
+    Host { headers: lines, ..Host::default() }
 }
 
 fn status(module: &Module, token: &str) -> u32 {

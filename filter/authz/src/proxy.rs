@@ -128,8 +128,11 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// The question that [`Engine::decide`] answers.
+/// The question that [`Engine::decide`] answers. What no policy reads is left out; a shell may spare itself the
+/// fetching of it ([`Engine::reads`]).
 pub fn request<'a>(headers: &'a Headers<'a>, attributes: &Attributes<'a>) -> Request<'a> {
+    let reads = headers.engine.reads();
+    let certificate = attributes.certificate.as_ref();
     Request {
         route: headers.route,
         credentials: headers.credentials(),
@@ -138,9 +141,14 @@ pub fn request<'a>(headers: &'a Headers<'a>, attributes: &Attributes<'a>) -> Req
         host: attributes.host,
         operation: None,
         headers: &headers.context,
-        source: source(attributes.source_address),
-        tls_peer: attributes.certificate.as_ref().map(Certificate::tls_peer),
-        peer_organisation: attributes.certificate.as_ref().and_then(Certificate::node_organisation),
+        source: if reads.source { source(attributes.source_address) } else { None },
+        // Always: a token can be bound to the certificate.
+        tls_peer: certificate.map(Certificate::tls_peer),
+        peer_organisation: if reads.peer_organisation {
+            certificate.and_then(Certificate::node_organisation)
+        } else {
+            None
+        },
     }
 }
 
