@@ -85,6 +85,9 @@ macro_rules! error_codes {
         pub enum ErrorCode { $($variant,)* }
 
         impl ErrorCode {
+            /// Every code, in name order.
+            pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$variant,)*];
+
             /// The code as operators know it, such as `INVALID_FIELD_SHARING`.
             pub fn as_str(self) -> &'static str {
                 match self { $(ErrorCode::$variant => $text,)* }
@@ -102,7 +105,6 @@ error_codes! {
         Some("put the directive on the object types that implement the interface");
     CompositionLimitExceeded "COMPOSITION_LIMIT_EXCEEDED"
         Some("split the supergraph, or remove subgraphs that are no longer needed");
-    ContextNotSet "CONTEXT_NOT_SET" Some("put @context with this name on a type on every path to the field");
     CostAppliedToInterfaceField "COST_APPLIED_TO_INTERFACE_FIELD"
         Some("put @cost on the fields of the object types that implement the interface");
     DefaultValueUsesInaccessible "DEFAULT_VALUE_USES_INACCESSIBLE" None;
@@ -116,11 +118,9 @@ error_codes! {
     ExternalArgumentDefaultMismatch "EXTERNAL_ARGUMENT_DEFAULT_MISMATCH" None;
     ExternalArgumentMissing "EXTERNAL_ARGUMENT_MISSING" None;
     ExternalArgumentTypeMismatch "EXTERNAL_ARGUMENT_TYPE_MISMATCH" None;
-    ExternalCollisionWithAnotherDirective "EXTERNAL_COLLISION_WITH_ANOTHER_DIRECTIVE" None;
     ExternalMissingOnBase "EXTERNAL_MISSING_ON_BASE"
         Some("one subgraph must resolve the field: remove @external there");
     ExternalOnInterface "EXTERNAL_ON_INTERFACE" Some("put @external on the fields of the implementing types");
-    ExternalTypeMismatch "EXTERNAL_TYPE_MISMATCH" None;
     ExternalUnused "EXTERNAL_UNUSED" Some("remove the field, or its @external");
     FieldArgumentDefaultMismatch "FIELD_ARGUMENT_DEFAULT_MISMATCH" Some("use the same default in every subgraph");
     FieldArgumentTypeMismatch "FIELD_ARGUMENT_TYPE_MISMATCH" Some("use the same type in every subgraph");
@@ -150,9 +150,10 @@ error_codes! {
     ListSizeInvalidAssumedSize "LIST_SIZE_INVALID_ASSUMED_SIZE" None;
     ListSizeInvalidSizedField "LIST_SIZE_INVALID_SIZED_FIELD" None;
     ListSizeInvalidSlicingArgument "LIST_SIZE_INVALID_SLICING_ARGUMENT" None;
+    MergedDirectiveApplicationOnExternal "MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL"
+        Some("put the directive where the field is resolved");
     MissingTransitiveAuthRequirements "MISSING_TRANSITIVE_AUTH_REQUIREMENTS"
         Some("put the requirements of the fields in @requires on the requiring field too");
-    NoContextReferenced "NO_CONTEXT_REFERENCED" None;
     NoQueries "NO_QUERIES" Some("define `type Query` with a field in at least one subgraph");
     OnlyInaccessibleChildren "ONLY_INACCESSIBLE_CHILDREN" Some("make the type @inaccessible too");
     OverrideCollisionWithAnotherDirective "OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE" None;
@@ -185,10 +186,11 @@ error_codes! {
     RootSubscriptionUsed "ROOT_SUBSCRIPTION_USED" Some("rename the type that is no root type");
     SatisfiabilityError "SATISFIABILITY_ERROR"
         Some("give the type a @key in the subgraph that has the field, with fields the other subgraphs resolve");
-    TypeDefinitionInvalid "TYPE_DEFINITION_INVALID" None;
     TypeKindMismatch "TYPE_KIND_MISMATCH" Some("define the type as the same kind in every subgraph");
     TypeWithOnlyUnusedExternal "TYPE_WITH_ONLY_UNUSED_EXTERNAL" None;
     UnknownFederationLinkVersion "UNKNOWN_FEDERATION_LINK_VERSION" None;
+    UnsupportedFeature "UNSUPPORTED_FEATURE" None;
+    UnsupportedLinkedFeature "UNSUPPORTED_LINKED_FEATURE" Some("remove the @link, or its `for:`");
     UnknownLinkVersion "UNKNOWN_LINK_VERSION" Some("link https://specs.apollo.dev/link/v1.0");
 }
 

@@ -255,3 +255,48 @@ fn description(out: &mut String, indent: &str, text: Option<&str>) {
     }
     out.push('\n');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::parse_schema;
+
+    #[test]
+    fn what_is_printed_reads_back_the_same() {
+        let texts = [
+            "plain",
+            "two\nlines",
+            "ends with a quote\"",
+            "ends with a backslash\\",
+            "holds \"\"\" quotes",
+            "\"\"\"",
+            "  leading",
+            "trailing  ",
+            "a\n\nb",
+            "a\n  b",
+            "a\n  b\nc",
+            "\n",
+            "ends with a line\n",
+            "tab\there",
+            "carriage\r\nreturn",
+            "bell\u{7}",
+            "é 漢 😀",
+            "",
+        ];
+        for text in texts {
+            let mut schema = Schema::default();
+            let name: Name = "T".into();
+            let mut ty = TypeDef::new(name.clone(), Kind::Scalar);
+            ty.description = Some(text.into());
+            let argument =
+                Value::Object(vec![("a".into(), Value::List(vec![Value::string(text), Value::Null]))]);
+            ty.directives.push(Directive::new("d", vec![("x", argument.clone())]));
+            schema.types.insert(name, ty);
+            schema.roots.insert(Operation::Query, "T".into());
+            let printed = print(&schema);
+            let read = parse_schema(&printed).unwrap_or_else(|e| panic!("{e:?}\n{printed}"));
+            assert_eq!(read.types["T"].description.as_deref(), Some(text), "{printed}");
+            assert_eq!(read.types["T"].directives[0].argument("x"), Some(&argument), "{printed}");
+        }
+    }
+}

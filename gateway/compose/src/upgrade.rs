@@ -19,8 +19,12 @@ pub(crate) fn upgrade(subgraphs: &mut [Subgraph]) -> Result<(), Vec<CompositionE
     }
     let v1: Vec<usize> = (0..subgraphs.len()).filter(|i| subgraphs[*i].links.is_federation_1()).collect();
     let foreign_keys: Vec<KeysElsewhere> = v1.iter().map(|i| keys_elsewhere(subgraphs, *i)).collect();
+    let mut errors = Vec::new();
     for (index, foreign_keys) in v1.iter().zip(&foreign_keys) {
-        upgrade_alone(&mut subgraphs[*index], foreign_keys);
+        errors.extend(upgrade_alone(&mut subgraphs[*index], foreign_keys));
+    }
+    if !errors.is_empty() {
+        return Err(errors);
     }
     // What is shared shows only once all are upgraded. Decided for all before any is changed.
     let shared: Vec<_> = v1.iter().map(|i| shared_with_others(subgraphs, *i)).collect();
@@ -77,7 +81,7 @@ fn keys_elsewhere(subgraphs: &[Subgraph], index: usize) -> KeysElsewhere {
     keys
 }
 
-fn upgrade_alone(subgraph: &mut Subgraph, foreign_keys: &KeysElsewhere) {
+fn upgrade_alone(subgraph: &mut Subgraph, foreign_keys: &KeysElsewhere) -> Vec<CompositionError> {
     let schema = &mut subgraph.schema;
     clean_interfaces(schema);
     clean_extensions(schema, foreign_keys);
@@ -87,7 +91,7 @@ fn upgrade_alone(subgraph: &mut Subgraph, foreign_keys: &KeysElsewhere) {
     subgraph.refresh();
     remove_idle_field_sets(&mut subgraph.schema, &subgraph.usage);
     subgraph.refresh();
-    remove_unused_external(&mut subgraph.schema, &subgraph.usage);
+    let errors = remove_unused_external(subgraph);
     subgraph.refresh();
     // Tags on fields of other subgraphs are theirs to set.
     for ty in subgraph.schema.types.values_mut() {
@@ -96,6 +100,7 @@ fn upgrade_alone(subgraph: &mut Subgraph, foreign_keys: &KeysElsewhere) {
             field.directives.retain(|d| d.role != Role::Tag);
         }
     }
+    errors
 }
 
 fn clean_interfaces(schema: &mut Schema) {
@@ -190,18 +195,14 @@ fn active(schema: &Schema, usage: &Usage, parent: &Name, selections: &[Selection
                 } else if !below.is_empty() {
                     let below = active(schema, usage, field.ty.base(), below);
                     if !below.is_empty() {
-                        kept.push(Selection::field(name.clone(), below));
+                        kept.push(selection.with_selections(below));
                     }
                 }
             }
-            Selection::Fragment { on, directives, selections: below } => {
+            Selection::Fragment { on, selections: below, .. } => {
                 let below = active(schema, usage, on.as_ref().unwrap_or(parent), below);
                 if !below.is_empty() {
-                    kept.push(Selection::Fragment {
-                        on: on.clone(),
-                        directives: directives.clone(),
-                        selections: below,
-                    });
+                    kept.push(selection.with_selections(below));
                 }
             }
         }
@@ -209,8 +210,9 @@ fn active(schema: &Schema, usage: &Usage, parent: &Name, selections: &[Selection
     kept
 }
 
-/// External fields nobody needs go, and types that had nothing else.
-fn remove_unused_external(schema: &mut Schema, usage: &Usage) {
+/// External fields nobody needs go, and types that had nothing else, unless something refers to them.
+fn remove_unused_external(subgraph: &mut Subgraph) -> Vec<CompositionError> {
+    let Subgraph { schema, usage, .. } = subgraph;
     let mut emptied = Vec::new();
     for ty in schema.types.values_mut().filter(|t| t.kind == Kind::Object) {
         let had_fields = !ty.fields.is_empty();
@@ -220,15 +222,20 @@ fn remove_unused_external(schema: &mut Schema, usage: &Usage) {
             emptied.push(name);
         }
     }
+    let mut errors = Vec::new();
     for name in emptied {
-        let used = schema
-            .types
-            .values()
-            .any(|t| t.members.contains(&name) || t.fields.values().any(|f| *f.ty.base() == name));
-        if !used {
+        let refers =
+            |t: &TypeDef| t.members.contains(&name) || t.fields.values().any(|f| *f.ty.base() == name);
+        if !schema.types.values().any(refers) {
             schema.types.shift_remove(&name);
+            continue;
         }
+        let message =
+            format!("`{name}` has only @external fields, and none is in a @key, @requires or @provides");
+        let error = CompositionError::new(ErrorCode::TypeWithOnlyUnusedExternal, message).at(&*name);
+        errors.push(error.within([subgraph.name.as_str()]));
     }
+    errors
 }
 
 /// What of a subgraph others resolve as well: whole types, and single fields.

@@ -197,6 +197,13 @@ fn check_link(link: &Link, before: &[Link], at: &Directive, faults: &mut Vec<Fau
         );
         fault(ErrorCode::UnknownLinkVersion, message);
     }
+    let known = [FEDERATION, LINK].contains(&link.url.identity.as_str())
+        || CORE_SPECS.iter().any(|spec| spec.identity == link.url.identity);
+    if let (false, Some(Value::Enum(purpose))) = (known, at.argument("for")) {
+        let message =
+            format!("`{}` is linked for {purpose}, which needs a composer that knows it", link.url.identity);
+        fault(ErrorCode::UnsupportedLinkedFeature, message);
+    }
     if link.url.identity != FEDERATION {
         return;
     }

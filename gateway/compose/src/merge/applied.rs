@@ -57,6 +57,12 @@ impl Composed {
         }
     }
 
+    /// The directive reaches the supergraph and is not one every GraphQL service has.
+    pub(super) fn says_something(&self, subgraph: usize, directive: &Directive) -> bool {
+        !matches!(directive.role, Role::Deprecated | Role::SpecifiedBy)
+            && self.name(subgraph, directive).is_some()
+    }
+
     fn is_repeatable(&self, name: &Name, role: Role) -> bool {
         role == Role::Tag || (role == Role::Custom && self.repeatable.contains(name))
     }

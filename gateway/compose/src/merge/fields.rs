@@ -81,6 +81,7 @@ impl<'a> Merger<'a> {
             pos: Pos::default(),
         };
         self.check_external_arguments(set, &merged, &at);
+        self.check_external_directives(set, &at);
         self.join_field(set, name, all_equal, &mut merged.directives);
         self.merge_applied(&own, &mut merged.directives);
         merged
@@ -128,6 +129,22 @@ impl<'a> Merger<'a> {
                     }
                     Some(_) => continue,
                 };
+                let error = CompositionError::new(code, message).at(at);
+                self.errors.push(error.within([subgraph.name.as_str()]));
+            }
+        }
+    }
+
+    /// What is said of a field is said where it is resolved.
+    fn check_external_directives(&mut self, set: &FieldSources<'_, 'a>, at: &str) {
+        for (index, field) in set.fields.iter() {
+            let subgraph = &self.subgraphs[index];
+            if !subgraph.usage.is_external(set.parent, &field.name) {
+                continue;
+            }
+            for directive in field.directives.iter().filter(|d| self.composed.says_something(index, d)) {
+                let message = format!("`{at}` is @external, so its @{} has no meaning", directive.name);
+                let code = ErrorCode::MergedDirectiveApplicationOnExternal;
                 let error = CompositionError::new(code, message).at(at);
                 self.errors.push(error.within([subgraph.name.as_str()]));
             }

@@ -34,9 +34,15 @@ pub(crate) enum Selection {
 }
 
 impl Selection {
-    /// A plain field with what is selected below it.
-    pub(crate) fn field(name: Name, selections: Vec<Selection>) -> Selection {
-        Selection::Field { name, alias: None, arguments: "".into(), directives: Vec::new(), selections }
+    /// The same with something else selected below it.
+    pub(crate) fn with_selections(&self, below: Vec<Selection>) -> Selection {
+        let mut changed = self.clone();
+        match &mut changed {
+            Selection::Field { selections, .. } | Selection::Fragment { selections, .. } => {
+                *selections = below
+            }
+        }
+        changed
     }
 
     pub(crate) fn selections(&self) -> &[Selection] {

@@ -17,11 +17,6 @@ impl Default for Budget {
 }
 
 impl Budget {
-    #[cfg(test)]
-    pub(super) fn of(units: u64) -> Budget {
-        Budget(Cell::new(units))
-    }
-
     /// Takes `units`; false once all is spent.
     pub(super) fn spend(&self, units: usize) -> bool {
         self.0.set(self.0.get().saturating_sub(units as u64));
@@ -30,9 +25,5 @@ impl Budget {
 
     pub(super) fn is_spent(&self) -> bool {
         self.0.get() == 0
-    }
-
-    pub(super) fn used(&self) -> u64 {
-        MAX_WORK - self.0.get()
     }
 }

@@ -88,6 +88,19 @@ impl Rules<'_> {
         self.external(ty, field, &at);
         self.interface_field(ty, field, &at);
         self.list_size(field, &at);
+        self.context(field, &at);
+    }
+
+    /// A context would have to be carried by the query plan.
+    fn context(&mut self, field: &Field, at: &str) {
+        for argument in field.arguments.values() {
+            if let Some(directive) = argument.first(Role::FromContext) {
+                let at = format!("{at}({}:)", argument.name);
+                let message =
+                    format!("@{} on `{at}` is not supported; pass the value as an argument", directive.name);
+                self.faults.push(Fault::new(ErrorCode::UnsupportedFeature, message, directive.pos).at(at));
+            }
+        }
     }
 
     fn field_sets_of(&mut self, ty: &TypeDef, field: &Field, at: &str) {
