@@ -29,6 +29,7 @@ use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_optio
     AutoHttpConfig, ExplicitHttpConfig, UpstreamProtocolOptions,
 };
 use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
+use envoy_types::pb::google::protobuf::BoolValue;
 use envoy_types::util::pack_any;
 
 use super::proto::{by_ads, named_address, only, path_text, seconds, tcp_address, uint, unix_address};
@@ -77,6 +78,9 @@ pub(super) fn cluster(name: &ServiceName, service: &Service, node: &NodeSettings
                 name: "envoy.cluster.dns".to_owned(),
                 typed_config: Some(pack_any(dns)),
             }));
+            // Envoy answers for a change of clusters when all of them are warm: a name that nobody knows would hold up
+            // every other service.
+            cluster.wait_for_warm_on_init = Some(BoolValue { value: false });
             let address = named_address(host.clone(), service.url.port());
             cluster.load_assignment = Some(assignment(name.as_str(), address));
         }

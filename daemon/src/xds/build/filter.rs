@@ -66,7 +66,7 @@ pub(super) fn for_service(name: &ServiceName, service: &Service, node: &NodeSett
 
 /// What the filter has to know about the route to the gateway. Any valid token may use it: the policies are asked
 /// about each service that a query needs, when the gateway calls that service.
-pub(super) fn for_gateway(access: authz::Access, node: &NodeSettings) -> PerFilter {
+pub(super) fn for_gateway(access: Access, node: &NodeSettings) -> PerFilter {
     let route = authz::RouteConfig {
         organisation: Some(node.org.to_string()),
         protocol: authz::Protocol::Graphql,
@@ -91,11 +91,7 @@ fn service_route(name: &ServiceName, service: &Service, org: &OrgName) -> authz:
             Protocol::Grpc => authz::Protocol::Grpc,
             Protocol::Tcp => authz::Protocol::Tcp,
         },
-        access: match service.access {
-            Access::Public => authz::Access::Public,
-            Access::Authenticated => authz::Access::Authenticated,
-            Access::Policy => authz::Access::Policy,
-        },
+        access: service.access,
         groups: service.tags.clone(),
         tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>(),
         ..authz::RouteConfig::new(name.as_str())

@@ -4,7 +4,7 @@ use envoy_types::pb::envoy::config::common::mutation_rules::v3::header_mutation:
 use envoy_types::pb::envoy::config::common::mutation_rules::v3::HeaderMutation;
 use envoy_types::pb::envoy::config::core::v3::http_protocol_options::HeadersWithUnderscoresAction;
 use envoy_types::pb::envoy::config::core::v3::{
-    Address, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions, TcpKeepalive, TrafficDirection,
+    Address, CidrRange, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions, TcpKeepalive, TrafficDirection,
 };
 use envoy_types::pb::envoy::config::listener::v3::{
     Filter as NetworkFilter, FilterChain, Listener, filter::ConfigType as NetworkConfig,
@@ -160,7 +160,7 @@ fn connection_manager(entry: Entry) -> HttpConnectionManager {
         strip_trailing_host_dot: true,
         // Nobody's word is taken for where a request came from.
         use_remote_address: yes(),
-        internal_address_config: Some(InternalAddressConfig::default()),
+        internal_address_config: Some(nobody_is_internal()),
         early_header_mutation_extensions: vec![extension(
             "envoy.http.early_header_mutation.header_mutation",
             Early { mutations: stripped_headers() },
@@ -183,6 +183,13 @@ fn connection_manager(entry: Entry) -> HttpConnectionManager {
         stream_idle_timeout: seconds(STREAM_IDLE_SECONDS),
         ..HttpConnectionManager::default()
     }
+}
+
+/// Envoy believes more of what an internal caller says. No list at all would mean its own list of private networks,
+/// and an empty one the same: this one has an address that nobody can have.
+fn nobody_is_internal() -> InternalAddressConfig {
+    let nobody = CidrRange { address_prefix: "255.255.255.255".to_owned(), prefix_len: uint(32) };
+    InternalAddressConfig { unix_sockets: false, cidr_ranges: vec![nobody] }
 }
 
 fn filters(entry: Entry) -> Vec<HttpFilter> {

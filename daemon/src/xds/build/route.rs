@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use catalyst_authz::config as authz;
 use envoy_types::pb::envoy::config::core::v3::{DataSource, data_source};
 use envoy_types::pb::envoy::config::route::v3::header_matcher::HeaderMatchSpecifier;
 use envoy_types::pb::envoy::config::route::v3::query_parameter_matcher::QueryParameterMatchSpecifier;
@@ -29,7 +28,7 @@ use envoy_types::util::pack_any;
 use super::listener::Entry;
 use super::proto::{duration, seconds, uint};
 use super::{NodeSettings, cluster, filter};
-use crate::config::{Host, Protocol, Scheme, ServiceName};
+use crate::config::{Access, Host, Protocol, Scheme, ServiceName};
 use crate::xds::table::{Service, Table};
 
 /// The path of the gateway, and that at which every GraphQL service is called, whatever its own path is.
@@ -109,12 +108,9 @@ fn gateway_routes(graphiql: bool, node: &NodeSettings) -> Vec<Route> {
     let html = HeaderMatchSpecifier::StringMatch(text(MatchPattern::Contains("text/html".to_owned())));
     let mut page = matching(path(), vec![method("GET"), header("accept", html)]);
     page.query_parameters = vec![absent_parameter("query"), absent_parameter("extensions")];
-    let page = route(page, to_gateway(), filter::for_gateway(authz::Access::Public, node));
-    let query = route(
-        matching(path(), vec![]),
-        to_gateway(),
-        filter::for_gateway(authz::Access::Authenticated, node),
-    );
+    let page = route(page, to_gateway(), filter::for_gateway(Access::Public, node));
+    let query =
+        route(matching(path(), vec![]), to_gateway(), filter::for_gateway(Access::Authenticated, node));
     graphiql.then_some(page).into_iter().chain([query]).collect()
 }
 

@@ -188,7 +188,7 @@ fn a_service_is_reached_by_its_name_on_ingress_and_egress() {
             let (cluster, settings) = target(&hosts[&full][0]);
             let settings = settings.unwrap();
             assert_eq!((&*cluster, &*settings.service), (&*full, &*full));
-            assert_eq!(settings.access, authz::Access::Policy);
+            assert_eq!(settings.access, Access::Policy);
             assert_eq!(settings.organisation.as_deref(), Some("acme.example"));
         }
     }
@@ -241,8 +241,8 @@ fn any_other_host_leads_to_the_gateway_on_ingress_alone() {
         assert_eq!(cluster, "gateway");
         settings.unwrap().access
     };
-    assert_eq!(access(&any[0]), authz::Access::Public, "the page");
-    assert_eq!(access(&any[1]), authz::Access::Authenticated, "a query");
+    assert_eq!(access(&any[0]), Access::Public, "the page");
+    assert_eq!(access(&any[1]), Access::Authenticated, "a query");
     assert_not_found(&any[2]);
     for entry in [Entry::Egress, Entry::Node] {
         assert_not_found(&routes(&snapshot, entry)["*"][0]);

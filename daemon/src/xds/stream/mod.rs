@@ -3,11 +3,11 @@
 //! A snapshot is rolled out in rounds. Each step waits until the client has accepted the one before (make before
 //! break):
 //!
-//! 1. clusters, new and changed;
-//! 2. endpoints, and again those of every cluster that changed: Envoy waits for them before it uses the cluster;
-//! 3. listeners;
-//! 4. routes;
-//! 5. removals: listeners, routes, and after [`REMOVAL_GRACE`] clusters and endpoints.
+//! 1. clusters, new and changed; and endpoints, once more those of every cluster that was sent. Envoy uses a cluster
+//!    when it has its endpoints, and does not even answer for it before: endpoints wait for no answer;
+//! 2. listeners;
+//! 3. routes;
+//! 4. removals: listeners, routes, and after [`REMOVAL_GRACE`] clusters and endpoints.
 //!
 //! What changes during a round is the next round's: however fast changes come, each one arrives. Secrets and filter
 //! configurations depend on nothing of that and go out at once.
@@ -35,7 +35,7 @@ pub use subscription::{MAX_NAMES, MAX_REASON, Rejected};
 /// How long a cluster stays after the last route to it has gone: requests on their way finish.
 pub const REMOVAL_GRACE: Duration = Duration::from_secs(5);
 
-/// How long listeners and routes wait for a client to ask for the endpoints of a cluster that it accepted.
+/// How long listeners and routes wait for a client to ask for the endpoints of a cluster that it was sent.
 pub const ENDPOINTS_WAIT: Duration = Duration::from_secs(5);
 
 /// Bytes of resources in one response, unless a single one is larger. What is left follows once the client has
@@ -44,7 +44,7 @@ pub const MAX_RESPONSE: usize = 1024 * 1024;
 
 /// Types that depend on nothing and that nothing waits for.
 const UNORDERED: [ResourceType; 2] = [ResourceType::Secret, ResourceType::Extension];
-/// The order of additions and changes.
+/// Types whose additions and changes are rolled out in rounds.
 const ADDITIONS: [ResourceType; 4] =
     [ResourceType::Cluster, ResourceType::Endpoint, ResourceType::Listener, ResourceType::Route];
 /// The order of removals.
@@ -69,7 +69,7 @@ pub struct Stream {
     target: Arc<Snapshot>,
     subscriptions: [Subscription; ResourceType::ALL.len()],
     nonces: u64,
-    /// Accepted clusters whose endpoints the client has not asked for yet, and until when that is waited for.
+    /// Clusters sent whose endpoints the client has not asked for yet, and until when that is waited for.
     awaited: BTreeMap<Name, Instant>,
     /// Clusters without a route, and when they are removed.
     retiring: BTreeMap<Name, Instant>,
@@ -109,7 +109,7 @@ impl Stream {
         let Request { ty, names, reply, known } = request;
         if let Some(reply) = reply {
             let is_stale = reply.nonce != self.subscriptions[ty.index()].last_nonce;
-            self.handle_reply(ty, reply, now);
+            self.handle_reply(ty, reply);
             // A state-of-the-world client repeats its whole subscription each time. With an old nonce it had not seen
             // our last response yet, and will repeat it again.
             match self.dialect {
@@ -181,30 +181,33 @@ impl Stream {
         (&mut self.subscriptions[ty.index()], snapshot)
     }
 
-    fn handle_reply(&mut self, ty: ResourceType, reply: Reply, now: Instant) {
+    fn handle_reply(&mut self, ty: ResourceType, reply: Reply) {
         let (subscription, snapshot) = self.parts(ty);
         let Some(pending) = subscription.pending.take_if(|pending| pending.nonce == reply.nonce) else {
             return;
         };
-        if let Some(reason) = reply.error {
-            subscription.refuse(ty, pending, &reason, snapshot);
-            return;
+        let mut void = pending.removed.clone();
+        match reply.error {
+            Some(reason) => {
+                void.extend(pending.sent.iter().map(|resource| resource.name().clone()));
+                subscription.refuse(ty, pending, &reason, snapshot);
+            }
+            None => subscription.accept(ty, pending, snapshot),
         }
-        let names: Vec<Name> = pending.sent.iter().map(|resource| resource.name().clone()).collect();
-        let removed = pending.removed.clone();
-        subscription.accept(ty, pending, snapshot);
         if ty == ResourceType::Cluster {
-            self.clusters_accepted(&names, &removed, now);
+            for name in void {
+                self.awaited.remove(&name);
+            }
         }
     }
 
     /// Envoy makes a changed cluster anew and waits for its endpoints, although it has asked for them before.
-    fn clusters_accepted(&mut self, accepted: &[Name], removed: &[Name], now: Instant) {
-        for name in removed {
-            self.awaited.remove(name);
-        }
+    fn clusters_sent(&mut self, now: Instant) {
+        let pending = &self.subscriptions[ResourceType::Cluster.index()].pending;
+        let sent: Vec<Name> =
+            pending.iter().flat_map(|p| &p.sent).map(|cluster| cluster.name().clone()).collect();
         let endpoints = &mut self.subscriptions[ResourceType::Endpoint.index()];
-        for name in accepted {
+        for name in &sent {
             if self.target.resource(ResourceType::Endpoint, name).is_none() {
                 continue;
             }
@@ -309,7 +312,7 @@ impl Stream {
         for ty in UNORDERED {
             responses.extend(self.send_changes(ty));
         }
-        while self.add(&mut responses) {
+        while self.add(&mut responses, now) {
             self.remove(&mut responses, now);
             if Arc::ptr_eq(&self.latest, &self.target) {
                 break;
@@ -323,16 +326,30 @@ impl Stream {
     }
 
     /// Sends the next step of this round. True if there is none left but removals.
-    fn add(&mut self, responses: &mut Vec<Response>) -> bool {
-        for ty in ADDITIONS {
+    fn add(&mut self, responses: &mut Vec<Response>, now: Instant) -> bool {
+        if let Some(clusters) = self.send_changes(ResourceType::Cluster) {
+            responses.push(clusters);
+            self.clusters_sent(now);
+        }
+        responses.extend(self.send_changes(ResourceType::Endpoint));
+        if self.is_busy(ResourceType::Cluster)
+            || self.is_busy(ResourceType::Endpoint)
+            || !self.awaited.is_empty()
+        {
+            return false;
+        }
+        for ty in [ResourceType::Listener, ResourceType::Route] {
             responses.extend(self.send_changes(ty));
-            let subscription = &self.subscriptions[ty.index()];
-            let is_busy = subscription.pending.is_some() || subscription.has_changes();
-            if is_busy || (ty == ResourceType::Endpoint && !self.awaited.is_empty()) {
+            if self.is_busy(ty) {
                 return false;
             }
         }
         true
+    }
+
+    fn is_busy(&self, ty: ResourceType) -> bool {
+        let subscription = &self.subscriptions[ty.index()];
+        subscription.pending.is_some() || subscription.has_changes()
     }
 
     /// Sends the next removal that is due.

@@ -156,10 +156,10 @@ fn a_new_client_is_led_from_clusters_to_routes() {
     client.subscribe(L, &[]);
     client.expect("+C:a");
     client.subscribe(E, &["a"]);
+    client.expect("+C:a . +E:a");
+    client.ack(E);
     client.expect("+C:a");
     client.ack(C);
-    client.expect("+E:a");
-    client.ack(E);
     client.expect("+L:in");
     client.subscribe(X, &["authz"]);
     client.subscribe(R, &["in"]);
@@ -174,7 +174,7 @@ fn a_new_client_is_led_from_clusters_to_routes() {
 }
 
 #[test]
-fn listeners_wait_for_the_endpoints_of_accepted_clusters_to_be_asked_for() {
+fn listeners_wait_for_the_endpoints_of_new_clusters_to_be_asked_for() {
     let mut client = Client::new(Dialect::Delta, ONE);
     client.subscribe(C, &[]);
     client.subscribe(L, &[]);
@@ -218,10 +218,9 @@ fn a_client_that_comes_back_is_sent_what_changed() {
     client.reconnect(E, &["a"], "E:a=1");
     client.reconnect(L, &[], "L:in=1");
     client.reconnect(R, &["in"], "R:in=0");
-    client.expect("+C:a +C:c");
-    client.ack(C);
-    client.expect("+E:a");
+    client.expect("+C:a +C:c . +E:a");
     client.ack(E);
+    client.ack(C);
     client.expect("+R:in");
     client.ack(R);
     client.wait(REMOVAL_GRACE);
@@ -232,9 +231,8 @@ fn a_client_that_comes_back_is_sent_what_changed() {
 fn endpoints_follow_a_cluster_that_was_made_anew_before_they_were_subscribed() {
     let mut client = Client::new(Dialect::Delta, "C:a=2 E:a=1");
     client.reconnect(C, &[], "C:a=1");
-    client.ack(C);
     client.reconnect(E, &["a"], "E:a=1");
-    client.expect("+E:a");
+    client.expect("+C:a . +E:a");
 }
 
 #[test]
@@ -243,7 +241,7 @@ fn an_addition_is_made_before_it_is_used_and_a_removal_after() {
     client.change(TWO);
     client.expect("+C:b");
     client.subscribe(E, &["b"]);
-    client.expect("+C:b");
+    client.expect("+C:b . +E:b");
     client.ack(C);
     client.expect("+E:b");
     client.ack(E);
@@ -283,12 +281,23 @@ fn a_cluster_that_comes_back_within_its_grace_is_left_alone() {
 #[test]
 fn the_endpoints_of_a_changed_cluster_are_sent_again() {
     let mut client = Client::connected(ONE);
-    client.change("C:a=2 E:a=1 L:in=1 R:in=1");
+    client.change("C:a=2 E:a=1 L:in=1 R:in=2");
+    client.expect("+C:a . +E:a");
+    client.ack(E);
     client.expect("+C:a");
     client.ack(C);
-    client.expect("+E:a");
+    client.expect("+R:in");
+}
+
+#[test]
+fn a_client_that_answers_for_a_cluster_only_once_it_has_its_endpoints_is_not_kept_waiting() {
+    let mut client = Client::connected(ONE);
+    client.change(TWO);
+    client.subscribe(E, &["b"]);
+    client.expect("+C:b . +E:b");
     client.ack(E);
-    client.expect("");
+    client.ack(C);
+    client.expect("+R:in");
 }
 
 #[test]
@@ -422,7 +431,7 @@ fn nothing_but_an_error_is_a_refusal() {
     client.request(C, names, Some(reply), Known::Versions(BTreeMap::new()));
     // A change of the subscription is no answer at all.
     client.subscribe(E, &["a"]);
-    client.expect("+C:a");
+    client.expect("+C:a . +E:a");
     client.ack(C);
     assert!(client.stream.status().iter().all(|status| status.rejected.is_empty()));
     assert_eq!(client.stream.status()[0].held, 1);
@@ -526,12 +535,12 @@ mod sotw {
         let mut client = connected(ONE);
         client.change(TWO);
         client.expect("+C:a +C:b");
-        client.ack(C);
         let last = client.stream.subscriptions[E.index()].last_nonce.clone();
         let reply = Some(Reply { nonce: last, error: None });
         client.request(E, Names::Exactly(to_names(&["a", "b"])), reply, Known::Whole(String::new()));
-        client.expect("+E:b");
+        client.expect("+C:a +C:b . +E:b");
         client.ack(E);
+        client.ack(C);
         client.expect("+R:in");
         client.ack(R);
         client.change(ONE);
@@ -563,12 +572,15 @@ mod sotw {
     fn the_rest_goes_on_with_the_last_good_version_of_what_was_refused() {
         let mut client = connected(ONE);
         client.change("C:a=bad E:a=1 C:b=1 L:in=1 R:in=1");
-        client.expect("+C:a +C:b");
+        client.expect("+C:a +C:b . +E:a");
+        client.ack(E);
         client.nack(C, "a is bad");
         client.expect("+C:a +C:b");
         let good = snapshot("C:a=1");
         assert_eq!(client.inbox[0].resources[0].version(), good.resource(C, "a").unwrap().version());
         client.ack(C);
+        client.expect("+C:a +C:b . +E:a");
+        client.ack(E);
         client.nack(C, "a is bad");
         client.expect("");
         assert_eq!(client.stream.status()[0].held, 2);
