@@ -76,6 +76,15 @@ impl Path {
         self.0.len()
     }
 
+    /// How far it is, for comparison: organisations first, then nodes inside this one (RFC 5065 §5.3 does not count
+    /// those at all). Each node or organisation that passes a route on makes it longer in this order. Were both counted
+    /// alike, a route would become shorter where it leaves an organisation and its inside is folded, and three
+    /// organisations that each prefer the next one's route could chase each other for ever.
+    pub fn distance(&self) -> (usize, usize) {
+        let inside = self.0.iter().take_while(|hop| hop.node.is_some()).count();
+        (self.0.len() - inside, inside)
+    }
+
     /// Whether this is a route of this node's own.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -175,6 +184,17 @@ mod tests {
         assert_eq!(path("acme/n1 acme/n2 other").without_leading(&acme), path("other"));
         assert_eq!(path("other acme").without_leading(&acme), path("other acme"));
         assert_eq!(path("acme/n1").without_leading(&acme), Path::empty());
+    }
+
+    #[test]
+    fn passing_a_route_on_always_makes_it_longer() {
+        let inside = path("acme/n1 acme/n2 acme/n3 other");
+        assert_eq!(inside.distance(), (1, 3));
+        assert!(inside.distance() < path("third other").distance(), "the inside of an organisation is near");
+        let folded =
+            inside.without_leading(&org("acme")).prepended(&Hop::org(org("acme")), 1).expect("short");
+        assert!(folded.distance() > inside.distance());
+        assert!(path("acme/n0 acme/n1 acme/n2 acme/n3 other").distance() > inside.distance());
     }
 
     #[test]
