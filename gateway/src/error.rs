@@ -70,7 +70,7 @@ pub(crate) enum Extensions {
         service: Option<Box<str>>,
     },
     /// A subgraph's own, with its name.
-    Subgraph(serde_json::Map<String, serde_json::Value>),
+    Subgraph(Box<serde_json::Map<String, serde_json::Value>>),
 }
 
 impl GraphqlError {

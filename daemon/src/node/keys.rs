@@ -15,7 +15,10 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// What shows that a file has been replaced or written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp(Vec<(PathBuf, Option<(SystemTime, u64, u64)>)>);
+struct Stamp(Vec<(PathBuf, Option<FileStamp>)>);
+
+/// Time of the last change, length and inode.
+type FileStamp = (SystemTime, u64, u64);
 
 impl Stamp {
     fn of(config: &Config) -> Self {
@@ -25,7 +28,7 @@ impl Stamp {
     }
 }
 
-fn stamp(file: &Path) -> Option<(SystemTime, u64, u64)> {
+fn stamp(file: &Path) -> Option<FileStamp> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::metadata(file).ok()?;
     Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))

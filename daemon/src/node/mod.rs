@@ -110,8 +110,8 @@ pub async fn run(loaded: Loaded, files: Files) -> Result<(), RunError> {
         failure = servers.failed() => Some(failure),
     };
     info!("ending");
-    if let Some((end_envoy, supervisor)) = envoy {
-        end_envoy.send_replace(true);
+    if let Some(Supervised { end, supervisor }) = envoy {
+        end.send_replace(true);
         if let Err(error) = supervisor.await {
             warn!(%error, "the supervisor of Envoy did not end well");
         }
@@ -229,12 +229,18 @@ impl Publisher {
     }
 }
 
+/// The supervisor of our own Envoy, and how it is told to end.
+struct Supervised {
+    end: watch::Sender<bool>,
+    supervisor: JoinHandle<()>,
+}
+
 /// Starts Envoy, or tells whoever does what to start it with.
 fn start_envoy(
     config: &Config,
     admin: Admin,
     stopped: watch::Receiver<bool>,
-) -> Result<Option<(watch::Sender<bool>, JoinHandle<()>)>, RunError> {
+) -> Result<Option<Supervised>, RunError> {
     let bootstrap = bootstrap(&Bootstrap {
         node: config.node.id.as_str(),
         cluster: config.node.org.as_str(),
@@ -261,7 +267,7 @@ fn start_envoy(
     let (end, ended) = watch::channel(false);
     let (state, states) = watch::channel(State::Down { reason: "not started yet".into() });
     tokio::spawn(tell_state(states, admin, stopped));
-    Ok(Some((end, tokio::spawn(supervise(settings, ended, state)))))
+    Ok(Some(Supervised { end, supervisor: tokio::spawn(supervise(settings, ended, state)) }))
 }
 
 /// Says when Envoy runs, and when it serves.

@@ -33,7 +33,7 @@ pub(super) fn error(error: SubgraphError, subgraph: &str) -> (GraphqlError, Opti
     let mut told = GraphqlError::new(Code::DownstreamServiceError, message);
     if let Some(mut extensions) = extensions {
         extensions.entry("code").or_insert_with(|| "DOWNSTREAM_SERVICE_ERROR".into());
-        told.extensions = Extensions::Subgraph(extensions);
+        told.extensions = Extensions::Subgraph(Box::new(extensions));
     }
     let path = path.map(|items| {
         items
