@@ -269,7 +269,10 @@ impl<'a> Run<'a> {
 fn seed_of(key: &Value) -> Option<u64> {
     match key {
         Value::Object(fields) => {
-            fields.iter().filter(|(name, _)| *name != "__typename").find_map(|(_, value)| seed_of(value))
+            // Members come in the order of the document or of their names, as some other crate's features have it.
+            let mut fields: Vec<_> = fields.iter().filter(|(name, _)| *name != "__typename").collect();
+            fields.sort_by_key(|(name, _)| *name);
+            fields.into_iter().find_map(|(_, value)| seed_of(value))
         }
         Value::Array(items) => items.iter().find_map(seed_of),
         Value::String(text) => text.rsplit('-').next().and_then(|seed| seed.parse().ok()),
