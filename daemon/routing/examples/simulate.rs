@@ -3,6 +3,9 @@
 //! Prints the first seed that breaks an invariant and fails; that seed alone is run again by `-- 1 SEED`.
 
 #[allow(dead_code, reason = "the tests beside it use more of it")]
+#[path = "../tests/network/names.rs"]
+mod names;
+#[allow(dead_code, reason = "the tests beside it use more of it")]
 #[path = "../tests/network/sim.rs"]
 mod sim;
 #[allow(dead_code, reason = "the tests beside it use more of it")]

@@ -168,8 +168,8 @@ pub struct Announcement {
 pub struct MalformedRoute {
     /// Its service, as far as that could be read: it is treated as withdrawn.
     pub service: Option<Service>,
-    /// What is wrong with it, for people.
-    pub reason: String,
+    /// What is wrong with it, for people. Shared by all the routes with the same fault.
+    pub reason: Arc<str>,
 }
 
 /// A change of the sender's routes.

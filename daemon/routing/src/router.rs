@@ -12,13 +12,16 @@
 //! falls behind in the journal, where a service that changes a hundred times is one entry, and slows nobody else.
 
 mod config;
+mod connections;
 mod event;
 mod export;
 mod group;
+mod import;
 mod inbound;
 mod keys;
 mod outbound;
 mod peer;
+mod peering;
 mod sessions;
 mod view;
 
@@ -29,17 +32,17 @@ pub use self::config::{
     AllowedOrigins, DEFAULT_MAX_ROUTES, ExternalOptions, MAX_PEERS, MAX_RESTART_TIME, Mesh, NodeConfig,
     PeerConfig, RouteLimit,
 };
+use self::connections::Connections;
+pub use self::connections::MAX_PENDING;
 pub use self::event::{Action, Event, Rejection, Reset};
 pub use self::export::ExportRefusal;
 use self::group::Groups;
-pub use self::inbound::Refusal;
+pub use self::import::Refusal;
 use self::keys::KeySets;
 pub use self::keys::MAX_KEY_SETS;
 pub use self::outbound::{MAX_UPDATE_BYTES, MAX_UPDATE_ROUTES};
 pub use self::peer::PeerCounters;
 use self::peer::{Peer, Peers};
-use self::sessions::Connections;
-pub use self::sessions::MAX_PENDING;
 pub use self::view::{ExplainedPath, Explanation, PeerStatus, ReceivedRoute};
 use crate::attributes::{Attributes, Origin};
 use crate::damping::Damping;

@@ -1,6 +1,9 @@
 use super::*;
+use crate::attributes::Attributes;
+use crate::decision::{Nearness, RejectReason};
 use crate::table::Internal;
 use crate::testing::{attributes, hops, node, service};
+use crate::time::Time;
 
 const B: SourceId = SourceId(1);
 const C: SourceId = SourceId(2);

@@ -7,7 +7,7 @@ use crate::fsm::{ConnectionId, DownReason, PeerId};
 use crate::message::{KeySet, Message, Outgoing};
 use crate::notification::Notification;
 use crate::router::config::PeerConfig;
-use crate::router::inbound::Refusal;
+use crate::router::import::Refusal;
 use crate::service::Service;
 
 /// How a session is freshened up.

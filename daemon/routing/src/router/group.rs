@@ -25,6 +25,14 @@ pub(super) enum Cursor {
 }
 
 impl Cursor {
+    /// The same, but a dump that has not begun needs of the journal only what comes after `version`.
+    pub(super) const fn rejoined(self, version: u64) -> Self {
+        match self {
+            Self::Dump { next: 0, .. } => Self::Dump { next: 0, joined: version },
+            Self::Dump { .. } | Self::Log(_) => self,
+        }
+    }
+
     /// Up to here the journal is not needed any more.
     pub(super) const fn version(self) -> u64 {
         match self {

@@ -100,6 +100,7 @@ impl Router {
         let group_id = self.peers.by_source(source)?.outbound()?.group;
         let group = self.groups.get_mut(group_id);
         let reader = Reader { node: &self.node, peers: &self.peers, source };
+        let from = from.rejoined(self.tables.internal.version());
         let (to, message) = reader.pull(&self.tables.internal, group, |g| &mut g.internal, from);
         self.outbound_mut(source)?.internal = to;
         message
@@ -109,6 +110,7 @@ impl Router {
         let group_id = self.peers.by_source(source)?.outbound()?.group;
         let group = self.groups.get_mut(group_id);
         let reader = Reader { node: &self.node, peers: &self.peers, source };
+        let from = from.rejoined(self.tables.external.version());
         let (to, message) = reader.pull(&self.tables.external, group, |g| &mut g.external, from);
         self.outbound_mut(source)?.external = to;
         message

@@ -1,5 +1,7 @@
 //! The router among others of its kind, in a simulated network.
 
+mod keys;
+mod names;
 mod organisations;
 mod routes;
 mod sessions;

@@ -14,8 +14,9 @@ use catalyst_routing::snapshot::Resolved;
 use catalyst_routing::table::TableKind;
 use catalyst_routing::tag::Tag;
 
+use crate::names::{ACME, attributes, next_hop, service};
 use crate::solo::{Solo, announce, id, node_config, route};
-use crate::world::{ACME, World, attributes, next_hop, service};
+use crate::world::World;
 
 const SOON: Duration = Duration::from_secs(5);
 const OTHER: &str = "other.example";

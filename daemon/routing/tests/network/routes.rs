@@ -11,7 +11,8 @@ use catalyst_routing::router::{ExportRefusal, Mesh};
 use catalyst_routing::snapshot::RouteSource;
 use catalyst_routing::tag::Tag;
 
-use crate::world::{ACME, LinkState, World, attributes, service};
+use crate::names::{ACME, attributes, service};
+use crate::world::{LinkState, World};
 
 const SOON: Duration = Duration::from_secs(5);
 

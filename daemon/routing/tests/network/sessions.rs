@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use catalyst_routing::damping::DampingConfig;
 use catalyst_routing::decision::{RejectReason, Standing};
 use catalyst_routing::fsm::{ConnectionId, DownReason, OPEN_TIMEOUT};
 use catalyst_routing::message::{
-    Announcement, GracefulRestart, Instance, KeySet, MalformedRoute, Message, Open, RouteRefresh, Update,
+    Announcement, GracefulRestart, Instance, MalformedRoute, Message, Open, RouteRefresh, Update,
 };
 use catalyst_routing::notification::{Notification, NotificationCode};
 use catalyst_routing::router::{
@@ -16,8 +15,8 @@ use catalyst_routing::router::{
 };
 use catalyst_routing::service::Service;
 
+use crate::names::{ACME, attributes, service};
 use crate::solo::{Solo, announce, end_of_rib, farewell, id, node_config, route, withdraw};
-use crate::world::{ACME, service};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -158,7 +157,7 @@ fn a_restarted_node_does_not_wait_for_ever() {
 fn a_refresh_repeats_everything_between_markers_and_sweeps_what_is_gone() {
     let (mut solo, connection) = with_books(b());
     assert_eq!(said(&solo.pull(connection)), ["end-of-rib"]);
-    solo.handle(Event::Announce(service("mine"), Box::new(crate::world::attributes(0))));
+    solo.handle(Event::Announce(service("mine"), Box::new(attributes(0))));
     assert_eq!(said(&solo.pull(connection)), ["+mine.acme.example"]);
     solo.receive(connection, Message::RouteRefresh(RouteRefresh::Request));
     assert_eq!(said(&solo.pull(connection)), ["Begin", "+mine.acme.example", "End"]);
@@ -184,7 +183,7 @@ fn a_soft_reset_asks_for_everything_again() {
 fn a_node_about_to_go_asks_its_peers_to_use_other_ways_first() {
     let mut solo = Solo::new(node_config());
     let connection = solo.peer(b());
-    solo.handle(Event::Announce(service("mine"), Box::new(crate::world::attributes(0))));
+    solo.handle(Event::Announce(service("mine"), Box::new(attributes(0))));
     solo.pull(connection);
     solo.handle(Event::Drain);
     let messages = solo.pull(connection);
@@ -243,7 +242,7 @@ fn repeating_routes_does_not_count_against_the_limit() {
 #[test]
 fn one_bad_route_is_withdrawn_and_the_session_goes_on() {
     let (mut solo, connection) = with_books(b());
-    let malformed = vec![MalformedRoute { service: Some(books()), reason: "path of 65 hops".to_owned() }];
+    let malformed = vec![MalformedRoute { service: Some(books()), reason: "path of 65 hops".into() }];
     let announce = vec![Announcement {
         paths: vec![Arc::new(route("acme.example/b"))],
         services: vec![service("films")],
@@ -257,7 +256,7 @@ fn one_bad_route_is_withdrawn_and_the_session_goes_on() {
         }
         _ => None,
     });
-    let expected = Refusal::Malformed("path of 65 hops".to_owned());
+    let expected = Refusal::Malformed("path of 65 hops".into());
     assert_eq!(refused, Some((1, Some(books()), expected)));
     assert_eq!(solo.router.peers(solo.now)[0].counters.refused, 1);
 }
@@ -378,7 +377,7 @@ fn a_slow_peer_gets_the_latest_once_and_keeps_nobody_waiting() {
     solo.pull(quick);
     let mut told = 0;
     for med in 0..1000 {
-        solo.handle(Event::Announce(service("mine"), Box::new(crate::world::attributes(med))));
+        solo.handle(Event::Announce(service("mine"), Box::new(attributes(med))));
         told += solo.pull(quick).len();
     }
     assert_eq!(told, 1000, "the quick one is told each time");
@@ -394,7 +393,7 @@ fn peers_that_are_told_the_same_get_one_message() {
     let (to_b, to_c) = (solo.peer(b()), solo.peer(c()));
     solo.pull(to_b);
     solo.pull(to_c);
-    solo.handle(Event::Announce(service("mine"), Box::new(crate::world::attributes(0))));
+    solo.handle(Event::Announce(service("mine"), Box::new(attributes(0))));
     let (for_b, for_c) = (solo.router.next_message(to_b, solo.now), solo.router.next_message(to_c, solo.now));
     assert!(Arc::ptr_eq(&for_b.expect("an update"), &for_c.expect("an update")));
 }
@@ -429,7 +428,7 @@ fn what_cannot_be_done_is_said() {
     let nobody = id(ACME, "nobody");
     assert_eq!(rejected(solo.handle(Event::RemovePeer(nobody.clone()))), Rejection::NoSuchPeer(nobody));
     let foreign = service("books.other.example");
-    let announced = solo.handle(Event::Announce(foreign.clone(), Box::new(crate::world::attributes(0))));
+    let announced = solo.handle(Event::Announce(foreign.clone(), Box::new(attributes(0))));
     assert_eq!(rejected(announced), Rejection::ForeignService(foreign, id(ACME, "me").org));
 }
 
@@ -449,67 +448,4 @@ fn a_changed_hold_time_makes_a_fresh_session_and_keeps_the_routes() {
     let actions = solo.configure(PeerConfig { hold_time, passive: true, ..b() });
     assert_eq!(farewell(&actions, connection), Some(NotificationCode::ConfigurationChange));
     assert!(solo.knows(&books()));
-}
-
-fn keys(org: &str, sequence: u64) -> Arc<KeySet> {
-    Arc::new(KeySet {
-        org: id(org, "x").org,
-        issuer: "https://issuer.example".into(),
-        sequence,
-        max_age_secs: 3600,
-        jwks: Bytes::from_static(b"{}"),
-        signer: "k1".into(),
-        signature: Bytes::from_static(b"signature"),
-    })
-}
-
-/// To which connections keys of which sequence are sent.
-fn keys_sent(actions: &[Action]) -> Vec<(ConnectionId, u64)> {
-    let sent = actions.iter().filter_map(|a| match a {
-        Action::Send { connection, message } => match &message.message {
-            Message::KeySet(keys) => Some((*connection, keys.sequence)),
-            _ => None,
-        },
-        _ => None,
-    });
-    sent.collect()
-}
-
-#[test]
-fn keys_are_passed_on_inside_and_never_an_older_set() {
-    let mut solo = Solo::new(node_config());
-    let (to_b, to_c) = (solo.peer(b()), solo.peer(c()));
-    let outside = solo.peer(PeerConfig::new(id("other.example", "o1")));
-    let actions = solo.receive(to_b, Message::KeySet(keys("third.example", 5)));
-    assert_eq!(keys_sent(&actions), [(to_c, 5)], "not back, and not to other organisations");
-    assert!(actions.iter().any(|a| matches!(a, Action::KeysLearned { .. })));
-    for old in [4, 5] {
-        assert!(solo.receive(to_c, Message::KeySet(keys("third.example", old))).is_empty());
-    }
-    let actions = solo.handle(Event::PublishKeys(keys(ACME, 1)));
-    assert_eq!(keys_sent(&actions), [(to_b, 1), (to_c, 1), (outside, 1)]);
-}
-
-#[test]
-fn another_organisation_speaks_for_its_own_keys_only() {
-    let mut solo = Solo::new(node_config());
-    let outside = solo.peer(PeerConfig::new(id("other.example", "o1")));
-    assert!(solo.receive(outside, Message::KeySet(keys("third.example", 1))).is_empty());
-    assert!(solo.receive(outside, Message::KeySet(keys(ACME, 9))).is_empty());
-    let actions = solo.receive(outside, Message::KeySet(keys("other.example", 1)));
-    assert!(actions.iter().any(|a| matches!(a, Action::KeysLearned { .. })));
-    assert_eq!(solo.router.peers(solo.now)[0].counters.refused, 2);
-}
-
-#[test]
-fn a_peer_that_comes_up_is_told_the_keys_known() {
-    let mut solo = Solo::new(node_config());
-    solo.handle(Event::PublishKeys(keys(ACME, 1)));
-    solo.configure(PeerConfig { passive: true, ..b() });
-    let connection = solo.connection();
-    solo.handle(Event::Accepted { connection, proved: None });
-    let open = solo.open(&id(ACME, "b"));
-    solo.receive(connection, Message::Open(open));
-    let actions = solo.receive(connection, Message::Keepalive);
-    assert_eq!(keys_sent(&actions), [(connection, 1)]);
 }

@@ -14,7 +14,8 @@ use catalyst_routing::router::{AllowedOrigins, Event, Mesh, RESTART_DEFERRAL, Re
 use catalyst_routing::service::Service;
 use catalyst_routing::snapshot::{RouteSource, SelectedPaths};
 
-use crate::world::{HOLD_SECS, LinkState, NodeSettings, RESTART_SECS, World, attributes, org, service};
+use crate::names::{attributes, org, service};
+use crate::world::{HOLD_SECS, LinkState, NodeSettings, RESTART_SECS, World};
 
 /// What no clock of ours runs faster or slower by, in millionths.
 const MAX_PPM: u64 = 20_000;

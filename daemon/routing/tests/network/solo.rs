@@ -16,7 +16,7 @@ use catalyst_routing::router::{Action, Event, NodeConfig, PeerConfig, Router};
 use catalyst_routing::service::Service;
 use catalyst_routing::time::Time;
 
-use crate::world::{ACME, next_hop};
+use crate::names::{ACME, next_hop};
 
 pub(crate) struct Solo {
     pub(crate) router: Router,

@@ -3,25 +3,25 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::net::IpAddr;
 use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalyst_routing::attributes::{Attributes, Host, NextHop, Origin};
+use catalyst_routing::attributes::Attributes;
 use catalyst_routing::damping::DampingConfig;
 use catalyst_routing::fsm::{ConnectionId, PeerId};
 use catalyst_routing::message::{HoldTime, Instance, Outgoing};
-use catalyst_routing::name::{NodeId, OrgName, ServiceName};
+use catalyst_routing::name::NodeId;
 use catalyst_routing::random::Random;
 use catalyst_routing::router::{Action, Event, NodeConfig, PeerConfig, Router};
-use catalyst_routing::service::{Protocol, Service};
+use catalyst_routing::service::Service;
 use catalyst_routing::snapshot::Snapshot;
 use catalyst_routing::time::Time;
 
+use crate::names::{next_hop, org};
+
 pub(crate) const HOLD_SECS: u16 = 9;
 pub(crate) const RESTART_SECS: u16 = 20;
-pub(crate) const ACME: &str = "acme.example";
 
 /// How a link between two nodes is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,25 +106,6 @@ impl Default for NodeSettings {
     fn default() -> Self {
         Self { multipath: 1, restart_secs: RESTART_SECS, damping: DampingConfig::default() }
     }
-}
-
-pub(crate) fn org(name: &str) -> OrgName {
-    OrgName::new(name).expect("a name")
-}
-
-pub(crate) fn service(name: &str) -> Service {
-    let full = if name.contains('.') { name.to_owned() } else { format!("{name}.{ACME}") };
-    Service { name: ServiceName::new(&full).expect("a name"), protocol: Protocol::Http }
-}
-
-pub(crate) fn next_hop(node: u8, port: u16) -> NextHop {
-    NextHop::new(Host::Address(IpAddr::from([10, 0, 0, node])), port).expect("a port")
-}
-
-pub(crate) fn attributes(med: u32) -> Attributes {
-    let mut attributes = Attributes::new(Origin { org: org(ACME), node: None }, next_hop(200, 8080));
-    attributes.med = med;
-    attributes
 }
 
 impl World {

@@ -1,5 +1,7 @@
 use super::*;
-use crate::message::{GracefulRestart, Role, Update};
+use crate::fsm::{MAX_RETRY, PeerId};
+use crate::message::{Capabilities, GracefulRestart, Role, Update};
+use crate::name::{NodeId, OrgName};
 
 const T0: Time = Time::from_millis(1_000_000);
 const C1: ConnectionId = ConnectionId(1);
