@@ -43,12 +43,18 @@ struct Stamp {
 }
 
 impl Files {
-    /// Reads the files and builds the first engine.
-    pub(crate) fn load(config: FilterConfig) -> Result<(Self, Engine), ConfigError> {
+    /// Reads the files and builds the first engine, with the caches of an earlier one if there is one.
+    pub(crate) fn load(
+        config: FilterConfig,
+        earlier: Option<&Engine>,
+    ) -> Result<(Self, Engine), ConfigError> {
         // Looked at before they are read: a change in between is then noticed as one.
         let seen = stamps(&config);
         let in_use = config.clone().resolve_files(read)?;
-        let engine = Engine::new(&in_use)?;
+        let engine = match earlier {
+            Some(earlier) => Engine::with_caches(&in_use, earlier.caches())?,
+            None => Engine::new(&in_use)?,
+        };
         Ok((Self { config, seen, in_use, refused: None }, engine))
     }
 
@@ -101,7 +107,8 @@ impl Files {
     fn replace_engine(&mut self, shared: &Shared) -> Result<(), ConfigError> {
         let resolved = self.config.clone().resolve_files(read)?;
         if resolved != self.in_use {
-            shared.engine.store(Arc::new(Engine::new(&resolved)?));
+            let engine = Engine::with_caches(&resolved, shared.engine.load().caches())?;
+            shared.engine.store(Arc::new(engine));
             self.in_use = resolved;
             shared.reloads.accepted();
             envoy_log_info!("catalyst: changed files taken into use: {:?}", self.config.files());

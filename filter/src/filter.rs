@@ -30,8 +30,9 @@ impl AuthzFilter {
 
 impl<EHF: EnvoyHttpFilter> HttpFilter<EHF> for AuthzFilter {
     fn on_request_headers(&mut self, envoy: &mut EHF, _end_of_stream: bool) -> RequestHeadersStatus {
-        let (decision, reserved) = decide(envoy, &self.shared.engine.load());
-        self.shared.stats.count(envoy, &decision, &self.shared.reloads);
+        let asked = SystemTime::now();
+        let (decision, reserved) = decide(envoy, &self.shared.engine.load(), asked);
+        self.shared.stats.count(envoy, &decision, asked, &self.shared.reloads);
         self.write_metadata(envoy, &decision);
         match decision {
             Decision::Allow(allow) => admit(envoy, &allow, &reserved),
@@ -69,13 +70,13 @@ impl AuthzFilter {
 }
 
 /// The decision, and the names of the request's headers that the client should not have sent.
-fn decide<EHF: EnvoyHttpFilter>(envoy: &EHF, engine: &Engine) -> (Decision, Vec<Vec<u8>>) {
+fn decide<EHF: EnvoyHttpFilter>(envoy: &EHF, engine: &Engine, now: SystemTime) -> (Decision, Vec<Vec<u8>>) {
     let mut headers = Headers::new(engine, route(envoy));
     envoy.for_each_header(HeaderMap::RequestHeader, &mut |name, value| {
         headers.visit(name.as_slice(), value.as_slice());
     });
     let request = proxy::request(&headers, &attributes(envoy, engine.reads()));
-    let decision = engine.decide(&request, Timestamp::from(SystemTime::now()));
+    let decision = engine.decide(&request, Timestamp::from(now));
     (decision, headers.reserved().iter().map(|name| name.to_vec()).collect())
 }
 

@@ -186,6 +186,28 @@ fn allowed_requests_are_logged_where_asked_for() {
     assert_eq!(host.metadata, owned(&expected));
 }
 
+#[test]
+fn a_token_is_verified_once_even_across_a_new_configuration() {
+    let key = Key::new("k1");
+    let (mut config, token) = (config(json!({"inline": key.jwks()})), key.token(json!({})));
+    let first = module(&config).unwrap();
+    for _ in 0..3 {
+        assert_eq!(status(&first, &token), 200);
+    }
+    let effort = |module: &Module| {
+        ["signatures_verified", "policies_evaluated", "token_cache_hits"].map(|name| module.counter(name))
+    };
+    assert_eq!(effort(&first), [1, 1, 2]);
+    // Envoy makes the next configuration while the last one still serves.
+    config["realm"] = json!("second");
+    let second = module(&config).unwrap();
+    assert_eq!(status(&second, &token), 200);
+    assert_eq!(effort(&second), [0, 0, 1]);
+    // A key that is gone takes its tokens with it, cached or not.
+    config["issuers"][0]["jwks"] = json!({"inline": Key::new("k2").jwks()});
+    assert_eq!(status(&module(&config).unwrap(), &token), 401);
+}
+
 /// As a rotation should be done: beside it, then renamed.
 fn replace(file: &Path, text: &str) {
     let beside = file.with_extension("new");

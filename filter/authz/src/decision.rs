@@ -22,12 +22,30 @@ impl Decision {
             Self::Deny(_) => false,
         }
     }
+
+    /// What it cost to decide.
+    pub fn effort(&self) -> Effort {
+        match self {
+            Self::Allow(allow) => allow.effort(),
+            Self::Deny(deny) => deny.effort(),
+        }
+    }
+}
+
+/// What a decision cost, for counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// A signature was verified, well or not; otherwise the token was known, or refused before it came to that.
+    pub verified_signature: bool,
+    /// The policies were evaluated; otherwise the decision was known, or none was needed.
+    pub evaluated_policies: bool,
 }
 
 /// The request may pass. Cheap to clone.
 #[derive(Clone)]
 pub struct Allow {
     pub(crate) outcome: Arc<Outcome>,
+    pub(crate) effort: Effort,
 }
 
 /// Header that carries the verified `sub` upstream, percent-encoded outside visible ASCII.
@@ -74,6 +92,11 @@ impl Allow {
     pub fn policies(&self) -> &[Box<str>] {
         self.outcome.policies()
     }
+
+    /// What it cost to decide.
+    pub fn effort(&self) -> Effort {
+        self.effort
+    }
 }
 
 impl fmt::Debug for Allow {
@@ -97,6 +120,7 @@ pub struct Deny {
     pub(crate) policies: Arc<[Box<str>]>,
     pub(crate) issuer: Option<Arc<str>>,
     pub(crate) realm: Arc<str>,
+    pub(crate) effort: Effort,
 }
 
 impl Deny {
@@ -120,6 +144,11 @@ impl Deny {
     /// [`DenyReason::UnknownKey`] this is the issuer whose key set may have to be fetched again.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
+    }
+
+    /// What it cost to decide.
+    pub fn effort(&self) -> Effort {
+        self.effort
     }
 
     /// Whether the request carried no token and was judged as anonymous.

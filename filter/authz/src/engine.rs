@@ -3,24 +3,32 @@
 mod build;
 mod credentials;
 mod deny_id;
+mod key;
 mod outcome;
 mod token;
 mod trust;
 
 pub(crate) use outcome::Outcome;
+pub(crate) use token::Verified;
 
 use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use thread_local::ThreadLocal;
+
+use crate::cache::{Caches, Decisions, Front, Window};
+
 use crate::cedar::{Policies, Principal, Question, Reads, Verdict, action};
+use crate::claims::Claims;
 use crate::config::{Access, ClaimType, ConfigError, FilterConfig, TokenSource};
-use crate::decision::{Allow, Decision, Deny, DenyReason};
+use crate::decision::{Allow, Decision, Deny, DenyReason, Effort};
 use crate::request::{Request, Timestamp};
 use crate::route::Route;
 
 use deny_id::DenyIds;
-use token::{Fresh, Verified};
+use key::{DecisionKey, MAX_KEY_BYTES};
 use trust::Trust;
 
 /// One configuration, checked and ready. Shared by all threads; [`Engine::decide`] takes `&self`.
@@ -34,6 +42,11 @@ pub struct Engine {
     policies: Policies,
     default_route: Option<Route>,
     deny_ids: DenyIds,
+    caches: Caches,
+    decisions: Arc<Decisions>,
+    fronts: ThreadLocal<RefCell<Front>>,
+    /// The outcome of public routes for those who show no good token.
+    nobody: Arc<Outcome>,
 }
 
 impl Engine {
@@ -43,7 +56,22 @@ impl Engine {
     /// # Errors
     /// [`ConfigError`] names the JSON path of what is wrong, what was expected, and for policies the position.
     pub fn new(config: &FilterConfig) -> Result<Self, ConfigError> {
-        build::engine(config)
+        build::engine(config, &Caches::new(&config.caches))
+    }
+
+    /// Like [`Engine::new`], with the caches of another engine, usually the one that this one replaces. What it
+    /// verified and decided is used as far as it still holds under the new configuration. If the configured
+    /// bounds of the caches have changed, the engine gets new ones.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn with_caches(config: &FilterConfig, caches: &Caches) -> Result<Self, ConfigError> {
+        build::engine(config, caches)
+    }
+
+    /// The caches, to be passed on to [`Engine::with_caches`].
+    pub fn caches(&self) -> &Caches {
+        &self.caches
     }
 
     /// The request header whose values go into [`Request::credentials`]; in lower case.
@@ -70,74 +98,147 @@ impl Engine {
     /// Decides about a request at a time. Never fails: what cannot be decided is denied.
     pub fn decide(&self, request: &Request<'_>, now: Timestamp) -> Decision {
         let Some(route) = request.route.or(self.default_route.as_ref()) else {
-            return self.refuse(Refusal::new(DenyReason::NoRoute));
+            return self.refuse(Refusal::new(DenyReason::NoRoute), Effort::default());
         };
+        let effort = Cell::default();
         let outcome = match route.access() {
-            Access::Public => self.public(request, route, now),
-            Access::Authenticated | Access::Policy => self.guarded(request, route, now),
+            Access::Public => self.public(request, route, now, &effort),
+            Access::Authenticated | Access::Policy => self.guarded(request, route, now, &effort),
         };
         match outcome {
-            Ok(outcome) => self.conclude(outcome),
-            Err(refusal) => self.refuse(refusal),
+            Ok(outcome) => self.conclude(outcome, effort.get()),
+            Err(refusal) => self.refuse(refusal, effort.get()),
         }
     }
 
     /// Everybody may pass; whoever shows a good token is named upstream.
-    fn public(&self, request: &Request<'_>, route: &Route, now: Timestamp) -> Result<Arc<Outcome>, Refusal> {
-        match self.guarded(request, route, now) {
-            Ok(outcome) => Ok(outcome),
-            Err(_) => Ok(Arc::new(Outcome::anonymous(Verdict::Permit(Arc::from([]))))),
-        }
-    }
-
-    fn guarded(&self, request: &Request<'_>, route: &Route, now: Timestamp) -> Result<Arc<Outcome>, Refusal> {
-        let Some(token) = credentials::token(&self.token_source, request.credentials)? else {
-            if !route.config().anonymous {
-                return Err(Refusal::new(DenyReason::MissingToken));
-            }
-            let verdict = self.ask(request, route, Principal::Anonymous, now)?;
-            return Ok(Arc::new(Outcome::anonymous(verdict)));
-        };
-        let mut payload = Vec::new();
-        let fresh = self.trust.verify(token, now, &mut payload)?;
-        self.trust.admit(&fresh.verified, route, request, now)?;
-        self.judge(request, route, fresh, now)
-    }
-
-    fn judge(
+    fn public(
         &self,
         request: &Request<'_>,
         route: &Route,
-        fresh: Fresh<'_>,
         now: Timestamp,
+        effort: &Cell<Effort>,
     ) -> Result<Arc<Outcome>, Refusal> {
-        let Fresh { verified, claims } = fresh;
+        Ok(self.guarded(request, route, now, effort).unwrap_or_else(|_| Arc::clone(&self.nobody)))
+    }
+
+    fn guarded(
+        &self,
+        request: &Request<'_>,
+        route: &Route,
+        now: Timestamp,
+        effort: &Cell<Effort>,
+    ) -> Result<Arc<Outcome>, Refusal> {
+        let token = credentials::token(&self.token_source, request.credentials)?;
+        if token.is_none() && !route.config().anonymous {
+            return Err(Refusal::new(DenyReason::MissingToken));
+        }
+        let action = action(route.config().protocol, request.operation, request.method);
+        let key = key::decision_key(self.policies.reads(), route, action, request, now);
+        let (of_token, of_both) = self.caches.hashes(token.unwrap_or_default(), &key);
+        let front = self.fronts.get_or(|| RefCell::new(Front::new(self.caches.front_entries())));
+        let known = front.borrow().find(of_both, now, |known| known.is_of_token(token, &key)).cloned();
+        if let Some(known) = known {
+            return match &known.verified {
+                Some(verified) if !verified.is_presented_by(request) => {
+                    Err(Refusal::of(DenyReason::CertificateMismatch, verified))
+                }
+                Some(_) | None => Ok(known),
+            };
+        }
+        let inquiry = Inquiry { request, route, action, key, now, effort };
+        let (outcome, window) = match token {
+            None => (self.recall_or(&inquiry, None, || self.ask_anonymously(&inquiry))?, Window::ALWAYS),
+            Some(token) => self.judge(&inquiry, token, of_token)?,
+        };
+        if inquiry.key.len() <= MAX_KEY_BYTES {
+            front.borrow_mut().keep(of_both, window, Arc::clone(&outcome));
+        }
+        Ok(outcome)
+    }
+
+    /// Judges a request with a token that this thread has not seen in this place.
+    fn judge(
+        &self,
+        inquiry: &Inquiry<'_>,
+        token: &[u8],
+        hash: u64,
+    ) -> Result<(Arc<Outcome>, Window), Refusal> {
+        let Inquiry { request, route, now, effort, .. } = *inquiry;
+        let mut payload = Vec::new();
+        if let Some(recalled) = self.trust.recall(&self.caches, hash, token) {
+            let verified = recalled?;
+            let window = self.trust.admit(&verified, route, request, now).inspect_err(|refusal| {
+                if refusal.reason == DenyReason::Expired {
+                    self.caches.forget_verified(hash);
+                }
+            })?;
+            let outcome = self.recall_or(inquiry, Some(&verified), || {
+                let claims = verified.claims(&mut payload);
+                let claims = claims.map_err(|_| Refusal::of(DenyReason::InvalidClaim, &verified))?;
+                self.ask_for(inquiry, &verified, &claims)
+            })?;
+            return Ok((outcome, window));
+        }
+        let (verified, claims) = self.trust.verify(&self.caches, hash, token, now, effort, &mut payload)?;
+        self.caches.keep_verified(hash, Arc::clone(&verified));
+        let window = self.trust.admit(&verified, route, request, now)?;
+        let outcome =
+            self.recall_or(inquiry, Some(&verified), || self.ask_for(inquiry, &verified, &claims))?;
+        Ok((outcome, window))
+    }
+
+    /// The shared cache's decision, or a new one that is kept there.
+    fn recall_or(
+        &self,
+        inquiry: &Inquiry<'_>,
+        verified: Option<&Arc<Verified>>,
+        decide: impl FnOnce() -> Result<Outcome, Refusal>,
+    ) -> Result<Arc<Outcome>, Refusal> {
+        let key = &inquiry.key;
+        if key.len() > MAX_KEY_BYTES {
+            return decide().map(Arc::new);
+        }
+        let hash = self.caches.hash_decision(verified.map_or(0, |verified| verified.serial()), key);
+        if let Some(known) = self.decisions.find(hash, |known| known.is_of(verified, key)) {
+            return Ok(known);
+        }
+        let outcome = Arc::new(decide()?);
+        self.decisions.keep(hash, Arc::clone(&outcome));
+        Ok(outcome)
+    }
+
+    fn ask_anonymously(&self, inquiry: &Inquiry<'_>) -> Result<Outcome, Refusal> {
+        Ok(Outcome::anonymous(self.ask(inquiry, Principal::Anonymous)?, &inquiry.key))
+    }
+
+    fn ask_for(
+        &self,
+        inquiry: &Inquiry<'_>,
+        verified: &Arc<Verified>,
+        claims: &Claims<'_>,
+    ) -> Result<Outcome, Refusal> {
         let issuer = verified.issuer();
-        let verdict = match route.access() {
+        let verdict = match inquiry.route.access() {
             Access::Public | Access::Authenticated => Verdict::Permit(Arc::from([])),
             Access::Policy => {
-                let invalid = |_| Refusal::of(DenyReason::InvalidClaim, &verified);
-                let groups = claims.groups(issuer.groups_claim()).map_err(invalid)?;
+                let groups = claims.groups(issuer.groups_claim());
+                let groups = groups.map_err(|_| Refusal::of(DenyReason::InvalidClaim, verified))?;
                 let principal = Principal::Identified {
                     kind: issuer.principal(),
                     issuer: issuer.name(),
                     organisation: issuer.organisation(),
-                    claims: &claims,
+                    claims,
                     groups: &groups,
                 };
-                self.ask(request, route, principal, now)?
+                self.ask(inquiry, principal)?
             }
         };
-        Ok(Arc::new(Outcome::identified(Arc::clone(&verified), verdict, route, &claims)))
+        Ok(Outcome::identified(Arc::clone(verified), verdict, &inquiry.key, inquiry.route, claims))
     }
 
-    fn ask(
-        &self,
-        request: &Request<'_>,
-        route: &Route,
-        principal: Principal<'_>,
-        now: Timestamp,
-    ) -> Result<Verdict, Refusal> {
+    fn ask(&self, inquiry: &Inquiry<'_>, principal: Principal<'_>) -> Result<Verdict, Refusal> {
+        let Inquiry { request, route, action, now, .. } = *inquiry;
         let text = |bytes| std::str::from_utf8(bytes).map_err(|_| Refusal::new(DenyReason::MalformedRequest));
         let mut headers: Vec<(&str, Cow<'_, str>)> = Vec::new();
         for name in &self.context_headers {
@@ -154,10 +255,10 @@ impl Engine {
         }
         let question = Question {
             principal,
-            action: action(route.config().protocol, request.operation, request.method),
+            action,
             resource: route.resource(),
             method: text(request.method)?,
-            path: text(request.path)?.split(['?', '#']).next().unwrap_or_default(),
+            path: text(key::without_query(request.path))?,
             host: text(request.host)?,
             headers: &headers,
             source: request.source,
@@ -166,30 +267,42 @@ impl Engine {
             now,
             declared_claims: &self.declared_claims,
         };
+        let effort = inquiry.effort;
+        effort.set(Effort { evaluated_policies: true, ..effort.get() });
         Ok(self.policies.evaluate(&question))
     }
 
-    fn conclude(&self, outcome: Arc<Outcome>) -> Decision {
+    fn conclude(&self, outcome: Arc<Outcome>, effort: Effort) -> Decision {
         let (reason, policies) = match &outcome.verdict {
-            Verdict::Permit(_) => return Decision::Allow(Allow { outcome }),
+            Verdict::Permit(_) => return Decision::Allow(Allow { outcome, effort }),
             Verdict::NotPermitted => (DenyReason::NotPermitted, Arc::from([])),
             Verdict::Forbid(policies) => (DenyReason::Forbidden, Arc::clone(policies)),
             Verdict::Error(policies) => (DenyReason::PolicyError, Arc::clone(policies)),
         };
         let issuer = outcome.verified.as_ref().map(|verified| verified.issuer().shared_name());
         let anonymous = outcome.verified.is_none();
-        self.deny(Refusal { reason, issuer }, anonymous, policies)
+        self.deny(Refusal { reason, issuer }, anonymous, policies, effort)
     }
 
-    fn refuse(&self, refusal: Refusal) -> Decision {
-        self.deny(refusal, false, Arc::from([]))
+    fn refuse(&self, refusal: Refusal, effort: Effort) -> Decision {
+        self.deny(refusal, false, Arc::from([]), effort)
     }
 
-    fn deny(&self, refusal: Refusal, anonymous: bool, policies: Arc<[Box<str>]>) -> Decision {
+    fn deny(&self, refusal: Refusal, anonymous: bool, policies: Arc<[Box<str>]>, effort: Effort) -> Decision {
         let Refusal { reason, issuer } = refusal;
         let (id, realm) = (self.deny_ids.next(), Arc::clone(&self.realm));
-        Decision::Deny(Deny { reason, anonymous, id, policies, issuer, realm })
+        Decision::Deny(Deny { reason, anonymous, id, policies, issuer, realm, effort })
     }
+}
+
+/// A request on its way to a decision.
+struct Inquiry<'a> {
+    request: &'a Request<'a>,
+    route: &'a Route,
+    action: &'static str,
+    key: DecisionKey,
+    now: Timestamp,
+    effort: &'a Cell<Effort>,
 }
 
 /// A denial before the policies were asked.

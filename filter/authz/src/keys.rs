@@ -2,7 +2,9 @@
 
 use crate::jose::Algorithm;
 use crate::jose::json::{self, Json};
-use crate::jose::jwk::{Jwk, JwkError};
+use aws_lc_rs::digest;
+
+use crate::jose::jwk::{Fingerprint, Jwk, JwkError};
 
 /// The largest key set accepted, in bytes. A larger one is refused unread.
 pub const MAX_JWKS_BYTES: usize = 512 * 1024;
@@ -17,9 +19,13 @@ pub const MAX_CANDIDATES: usize = 4;
 /// The public keys of one issuer.
 #[derive(Debug, Default)]
 pub struct KeySet {
+    id: KeySetId,
     keys: Vec<Jwk>,
     skipped: Vec<SkippedKey>,
 }
+
+/// Identifies the usable keys of a set, in their order.
+pub type KeySetId = [u8; 32];
 
 /// A key that is in the set but not used (RFC 7517, 5: keys that are not understood are ignored).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +97,20 @@ impl KeySet {
         if set.keys.is_empty() {
             return Err(JwksError::NoUsableKey(set.skipped));
         }
+        let mut context = digest::Context::new(&digest::SHA256);
+        set.keys.iter().for_each(|key| context.update(key.fingerprint()));
+        set.id.copy_from_slice(context.finish().as_ref());
         Ok(set)
+    }
+
+    /// Equal for sets that verify the same tokens with the same keys.
+    pub fn id(&self) -> &KeySetId {
+        &self.id
+    }
+
+    /// Whether the set has that very key.
+    pub fn contains(&self, key: &Fingerprint) -> bool {
+        self.keys.iter().any(|known| known.fingerprint() == key)
     }
 
     /// The usable keys, in the order of the set.

@@ -18,7 +18,8 @@
 //! | [`jose`] | strict base64url, JSON, JOSE header, JWS, JWK |
 //! | [`keys`] | the key sets of the issuers, each bound to one organisation |
 //! | [`claims`] | the claims of a verified token |
-//! | [`cedar`] | schema, entities, evaluation of the policy set |
+//! | [`cedar`] | schema, entities, evaluation of the policy set by way of an index |
+//! | [`cache`] | verified tokens, decisions and forged tokens, found again |
 //!
 //! **Pure.** The crate opens no socket or file and reads neither clock nor environment: time is an argument
 //! ([`Timestamp`]) and files are read by whoever holds the configuration (see
@@ -33,6 +34,7 @@
 //! crate parses a key anew for each call (20–30 µs dearer on ES256); it is the independent implementation that
 //! the tests compare with.
 
+pub mod cache;
 pub mod cedar;
 pub mod claims;
 pub mod config;
@@ -44,7 +46,8 @@ pub mod proxy;
 pub mod request;
 pub mod route;
 
-pub use decision::{Allow, Decision, Deny, DenyReason};
+pub use cache::Caches;
+pub use decision::{Allow, Decision, Deny, DenyReason, Effort};
 pub use engine::Engine;
 pub use request::{GraphqlOperation, Request, Timestamp, TlsPeer};
 pub use route::Route;

@@ -3,10 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Engine;
+use aws_lc_rs::digest;
+use serde::Serialize;
+use thread_local::ThreadLocal;
+
 use super::deny_id::DenyIds;
-use super::trust::{Issuer, Trust, name_header};
-use crate::cedar::{Policies, Texts};
+use super::outcome::percent_encoded;
+use super::trust::{Issuer, Profile, Trust};
+use super::{Engine, Outcome};
+use crate::cache::{Caches, PolicyDigest};
+use crate::cedar::{Policies, Texts, Verdict};
 use crate::config::{
     ConfigError, FilterConfig, IssuerConfig, MAX_CACHE_ENTRIES, MAX_FRONT_ENTRIES, MAX_LEEWAY_SECONDS,
     MAX_REVOCATIONS, Problem, Source, TokenSource,
@@ -18,7 +24,7 @@ use crate::route::{self, Route};
 /// The most issuers, audiences, declared claims and context headers of one configuration, each.
 pub(super) const MAX_ENTRIES: usize = 4096;
 
-pub(super) fn engine(config: &FilterConfig) -> Result<Engine, ConfigError> {
+pub(super) fn engine(config: &FilterConfig, caches: &Caches) -> Result<Engine, ConfigError> {
     check_realm(&config.realm)?;
     check_bounds(config)?;
     check_names(config)?;
@@ -26,6 +32,7 @@ pub(super) fn engine(config: &FilterConfig) -> Result<Engine, ConfigError> {
         None => None,
         Some(route) => Some(Route::new(route).map_err(|error| error.within("default_route"))?),
     };
+    let caches = caches.of_bounds(&config.caches);
     Ok(Engine {
         realm: Arc::from(config.realm.as_str()),
         token_source: config.token_source.clone(),
@@ -35,6 +42,10 @@ pub(super) fn engine(config: &FilterConfig) -> Result<Engine, ConfigError> {
         policies: policies(config)?,
         default_route,
         deny_ids: DenyIds::default(),
+        decisions: caches.decisions(&policy_digest(config)),
+        fronts: ThreadLocal::new(),
+        nobody: Arc::new(Outcome::anonymous(Verdict::Permit(Arc::from([])), &[])),
+        caches,
     })
 }
 
@@ -119,7 +130,7 @@ fn trust(config: &FilterConfig) -> Result<Trust, ConfigError> {
     for (index, configured) in config.issuers.iter().enumerate() {
         let path = format!("issuers[{index}]");
         let built = issuer(configured).map_err(|error| error.within(&path))?;
-        if issuers.insert(Box::from(configured.issuer.as_str()), Arc::new(built)).is_some() {
+        if issuers.insert(Box::from(configured.issuer.as_str()), built).is_some() {
             let hint = "an issuer belongs to one organisation and is configured once";
             let problem = Problem::Duplicate { value: configured.issuer.clone(), hint };
             return Err(ConfigError::new(format!("{path}.issuer"), problem));
@@ -169,19 +180,53 @@ fn issuer(config: &IssuerConfig) -> Result<Issuer, ConfigError> {
             Some(KeySet::parse(text).map_err(|error| ConfigError::new("jwks", Problem::Jwks(error)))?)
         }
     };
-    Ok(Issuer {
+    let profile = Profile {
         name: Arc::from(config.issuer.as_str()),
-        name_header: name_header(&config.issuer),
-        organisation: Arc::from(config.organisation.as_str()),
+        name_header: percent_encoded(&config.issuer, |_| false).into_boxed_str(),
+        organisation: Box::from(config.organisation.as_str()),
         principal: config.principal,
+        groups_claim: config.groups_claim.clone(),
+        settings: settings(config),
+    };
+    Ok(Issuer {
+        profile: Arc::new(profile),
         algorithms: config.algorithms.clone(),
         keys,
         serves_until,
         token_type: config.token_type,
-        groups_claim: config.groups_claim.clone(),
         revoked_tokens: config.revoked.tokens.iter().cloned().collect(),
         revoked_subjects: config.revoked.subjects.iter().cloned().collect(),
     })
+}
+
+/// Identifies everything that decides which of an issuer's tokens are accepted and what they mean, but for the keys
+/// and what is revoked, which are looked at anew.
+fn settings(config: &IssuerConfig) -> [u8; 32] {
+    let IssuerConfig {
+        issuer,
+        organisation,
+        principal,
+        algorithms,
+        token_type,
+        groups_claim,
+        jwks: _,
+        fetched_at: _,
+        max_stale_seconds: _,
+        revoked: _,
+    } = config;
+    digest_of(&(issuer, organisation, principal, algorithms, token_type, groups_claim))
+}
+
+/// Identifies everything that decisions about a verified token depend on beside the request and its route.
+fn policy_digest(config: &FilterConfig) -> PolicyDigest {
+    digest_of(&(&config.policy, &config.claims, &config.context_headers))
+}
+
+fn digest_of(value: &impl Serialize) -> [u8; 32] {
+    let canonical = serde_json::to_vec(value).expect("texts, lists and maps with texts as keys serialize");
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest::digest(&digest::SHA256, &canonical).as_ref());
+    bytes
 }
 
 fn policies(config: &FilterConfig) -> Result<Policies, ConfigError> {

@@ -14,38 +14,69 @@ use crate::route::Route;
 pub(crate) struct Outcome {
     pub(crate) verified: Option<Arc<Verified>>,
     pub(crate) verdict: Verdict,
-    forwarded_headers: Arc<[Box<str>]>,
-    forwarded_values: Box<[Option<Box<str>>]>,
+    /// What the judgement depends on beside the token.
+    key: Box<[u8]>,
+    forwarded: Option<Box<Forwarded>>,
+}
+
+/// Headers made from claims.
+#[derive(Debug)]
+struct Forwarded {
+    names: Arc<[Box<str>]>,
+    values: Box<[Option<Box<str>>]>,
 }
 
 impl Outcome {
-    pub(super) fn anonymous(verdict: Verdict) -> Self {
-        Self { verified: None, verdict, forwarded_headers: Arc::from([]), forwarded_values: Box::from([]) }
+    pub(crate) fn anonymous(verdict: Verdict, key: &[u8]) -> Self {
+        Self { verified: None, verdict, key: key.into(), forwarded: None }
     }
 
     pub(super) fn identified(
         verified: Arc<Verified>,
         verdict: Verdict,
+        key: &[u8],
         route: &Route,
         claims: &Claims<'_>,
     ) -> Self {
-        let values = route.config().forward_claims.iter().map(|forwarded| {
-            claims.members.member(&forwarded.claim).map(|value| header_value(value).into_boxed_str())
+        let claim =
+            |name: &str| claims.members.member(name).map(|value| header_value(value).into_boxed_str());
+        let forwarded = route.config().forward_claims.as_slice();
+        let forwarded = (!forwarded.is_empty()).then(|| {
+            let values = forwarded.iter().map(|forwarded| claim(&forwarded.claim)).collect();
+            Box::new(Forwarded { names: route.shared_forwarded_headers(), values })
         });
-        Self {
-            verified: Some(verified),
-            verdict,
-            forwarded_headers: route.shared_forwarded_headers(),
-            forwarded_values: values.collect(),
-        }
+        Self { verified: Some(verified), verdict, key: key.into(), forwarded }
+    }
+
+    /// Whether this is the judgement on that token, or on none, under that key.
+    pub(super) fn is_of_token(&self, token: Option<&[u8]>, key: &[u8]) -> bool {
+        *self.key == *key && self.verified.as_deref().map(Verified::token) == token
+    }
+
+    /// Whether this is the judgement on that verified token under that key.
+    pub(super) fn is_of(&self, verified: Option<&Arc<Verified>>, key: &[u8]) -> bool {
+        let same_token = match (&self.verified, verified) {
+            (None, None) => true,
+            (Some(ours), Some(theirs)) => ours.serial() == theirs.serial(),
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        same_token && *self.key == *key
+    }
+
+    /// About how much memory it takes, with the token it holds on to.
+    pub(crate) fn bytes(&self) -> usize {
+        let forwarded = self.forwarded.as_ref().map_or(0, |forwarded| {
+            let texts: usize = forwarded.values.iter().flatten().map(|value| value.len()).sum();
+            size_of::<Forwarded>() + size_of_val(&*forwarded.values) + texts
+        });
+        let token = self.verified.as_ref().map_or(0, |verified| verified.bytes());
+        size_of::<Self>() + self.key.len() + forwarded + token
     }
 
     /// Headers made from claims; a claim that the token lacks makes none.
     pub(crate) fn forwarded(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.forwarded_headers
-            .iter()
-            .zip(&self.forwarded_values)
-            .filter_map(|(name, value)| Some((name.as_ref(), value.as_deref()?)))
+        let pairs = self.forwarded.iter().flat_map(|forwarded| forwarded.names.iter().zip(&forwarded.values));
+        pairs.filter_map(|(name, value)| Some((name.as_ref(), value.as_deref()?)))
     }
 
     pub(crate) fn policies(&self) -> &[Box<str>] {

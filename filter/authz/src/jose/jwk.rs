@@ -25,8 +25,11 @@ pub struct Jwk {
     key_id: Option<Box<str>>,
     key_type: KeyType,
     verifiers: Vec<Verifier>,
-    fingerprint: [u8; 32],
+    fingerprint: Fingerprint,
 }
+
+/// SHA-256, cut to what rules out collisions by chance and by design.
+pub type Fingerprint = [u8; 20];
 
 #[derive(Debug)]
 struct Verifier {
@@ -91,14 +94,10 @@ impl Jwk {
         }
         let material = Material::parse(members)?;
         let algorithms = algorithms(members, material.key_type())?;
-        let verifiers =
+        let verifiers: Vec<Verifier> =
             algorithms.into_iter().map(|algorithm| material.verifier(algorithm)).collect::<Result<_, _>>()?;
-        Ok(Self {
-            key_id: key_id.map(Box::from),
-            key_type: material.key_type(),
-            verifiers,
-            fingerprint: material.fingerprint(),
-        })
+        let fingerprint = fingerprint(key_id, &verifiers, &material);
+        Ok(Self { key_id: key_id.map(Box::from), key_type: material.key_type(), verifiers, fingerprint })
     }
 
     /// `kid`.
@@ -116,8 +115,8 @@ impl Jwk {
         self.verifiers.iter().any(|verifier| verifier.algorithm == algorithm)
     }
 
-    /// Identifies the key itself, whatever its `kid`: SHA-256 over type and public numbers.
-    pub fn fingerprint(&self) -> &[u8; 32] {
+    /// Identifies the key with all that decides which tokens it verifies: its `kid`, its algorithms, its numbers.
+    pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
     }
 
@@ -247,28 +246,29 @@ impl Material {
         Ok(Verifier { algorithm, key: key.map_err(|_| JwkError::Invalid)?, signature_bytes })
     }
 
-    fn fingerprint(&self) -> [u8; 32] {
-        let mut context = digest::Context::new(&digest::SHA256);
+    /// The numbers, in an order fixed by the type.
+    fn numbers(&self) -> [&[u8]; 2] {
         match self {
-            Self::Rsa { n, e } => {
-                context.update(b"RSA\0");
-                context.update(&(n.len() as u64).to_be_bytes());
-                context.update(n);
-                context.update(e);
-            }
-            Self::Ec(_, point) => {
-                context.update(b"EC\0");
-                context.update(point);
-            }
-            Self::Ed25519(x) => {
-                context.update(b"Ed25519\0");
-                context.update(x);
-            }
+            Self::Rsa { n, e } => [n, e],
+            Self::Ec(_, point) => [point, b""],
+            Self::Ed25519(x) => [x, b""],
         }
-        let mut fingerprint = [0; 32];
-        fingerprint.copy_from_slice(context.finish().as_ref());
-        fingerprint
     }
+}
+
+fn fingerprint(key_id: Option<&str>, verifiers: &[Verifier], material: &Material) -> Fingerprint {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut part = |bytes: &[u8]| {
+        context.update(&(bytes.len() as u64).to_be_bytes());
+        context.update(bytes);
+    };
+    part(&[u8::from(key_id.is_some())]);
+    part(key_id.unwrap_or_default().as_bytes());
+    material.numbers().into_iter().for_each(&mut part);
+    verifiers.iter().for_each(|verifier| part(verifier.algorithm.name().as_bytes()));
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.copy_from_slice(&context.finish().as_ref()[..20]);
+    fingerprint
 }
 
 fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
