@@ -12,10 +12,9 @@ use hive_router_query_planner::utils::parsing::safe_parse_schema;
 use tokio::sync::Semaphore;
 
 use crate::error::{Code, GraphqlError};
-use crate::gateway::Settings;
-use crate::limits::Limits;
 use crate::operation::Operation;
 use crate::schema::Schema;
+use crate::settings::Settings;
 use crate::transport::{Fetch, InFlight};
 
 /// Bytes that an entry of the plan cache is taken to cost beyond its query's text.
@@ -35,7 +34,7 @@ pub(crate) struct Engine {
     pub(crate) planner: Planner,
     pub(crate) schema: Arc<Schema>,
     pub(crate) validation: ValidationPlan,
-    pub(crate) limits: Limits,
+    pub(crate) settings: Settings,
     /// `None` if every request is made, even if the same is under way.
     pub(crate) in_flight: Option<Arc<InFlight>>,
     subgraphs: HashMap<Box<str>, Arc<dyn Fetch>>,
@@ -50,7 +49,7 @@ impl Engine {
         subgraphs: HashMap<Box<str>, Arc<dyn Fetch>>,
         settings: &Settings,
     ) -> Result<Self, EngineError> {
-        let limits = settings.limits.clone();
+        let limits = &settings.limits;
         let document =
             safe_parse_schema(supergraph).map_err(|error| EngineError::Parse(error.to_string()))?;
         let planner = Planner::new_from_supergraph(&document, QueryPlannerOptions::default())?;
@@ -69,7 +68,7 @@ impl Engine {
             in_flight: settings.deduplicate.then(Arc::default),
             subgraphs,
             prepared,
-            limits,
+            settings: settings.clone(),
         })
     }
 

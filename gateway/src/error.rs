@@ -28,6 +28,14 @@ pub enum Code {
     SubgraphRequestFailed,
     /// A subgraph answered with an error of its own that has no code.
     DownstreamServiceError,
+    /// The operation asks for the schema, which is off.
+    IntrospectionDisabled,
+    /// Nothing is known by the hash that was sent for a query.
+    PersistedQueryNotFound,
+    /// The operation is not among those that are answered.
+    OperationNotListed,
+    /// A web page of another site may have sent the request.
+    CrossSiteRequest,
     /// Subgraphs' data does not fit the schema.
     InvalidSubgraphData,
     /// The response would be larger than the gateway allows.

@@ -21,7 +21,7 @@ use crate::json::Document;
 use crate::operation::Operation;
 use crate::plan::{Fetch, Segment, Step, Target};
 use crate::project::{Projector, TooLarge};
-use crate::transport::{FetchError, FetchRequest, Key};
+use crate::transport::{FetchError, FetchRequest, Key, fetch_with_retries};
 use crate::variables::Variables;
 use entities::Request;
 
@@ -62,7 +62,7 @@ pub(crate) async fn execute(
     let state = Mutex::new(State { data: Data::new(), errors: Vec::new() });
     let execution = Execution { engine, operation, variables, caller, flags, state };
     if let Some(root) = &operation.plan.root {
-        let limit = engine.limits.operation_time;
+        let limit = engine.settings.limits.operation_time;
         if tokio::time::timeout(limit, execution.step(root)).await.is_err() {
             let error = format!("the operation took longer than {limit:?}; what it had is returned");
             execution.error(GraphqlError::new(Code::LimitExceeded, error));
@@ -112,11 +112,13 @@ impl<'a> Execution<'a> {
         match self.send(fetch, body).await {
             Ok(document) => self.join(fetch, document, &places),
             Err(error) => {
-                tracing::debug!(subgraph = &*fetch.subgraph, %error, "a fetch failed");
-                let message = format!("subgraph `{}`: {error}", fetch.subgraph);
-                self.error(
-                    GraphqlError::new(Code::SubgraphRequestFailed, message).of_subgraph(&fetch.subgraph),
-                );
+                tracing::warn!(subgraph = &*fetch.subgraph, %error, "a fetch failed");
+                self.error(if self.engine.settings.mask_errors {
+                    GraphqlError::new(Code::SubgraphRequestFailed, "a service did not answer")
+                } else {
+                    let message = format!("subgraph `{}`: {error}", fetch.subgraph);
+                    GraphqlError::new(Code::SubgraphRequestFailed, message).of_subgraph(&fetch.subgraph)
+                });
             }
         }
     }
@@ -125,7 +127,7 @@ impl<'a> Execution<'a> {
     fn request(&self, fetch: &Fetch) -> Result<Option<Request>, GraphqlError> {
         let state = self.state();
         let request = entities::request(fetch, &state.data, &self.engine.schema, self.variables);
-        let limit = self.engine.limits.representations;
+        let limit = self.engine.settings.limits.representations;
         match request {
             Some(request) if request.places.count > limit => Err(GraphqlError::new(
                 Code::LimitExceeded,
@@ -142,16 +144,17 @@ impl<'a> Execution<'a> {
             .subgraph(&fetch.subgraph)
             .ok_or_else(|| FetchError::Connect("the supergraph has no such subgraph".to_owned()))?;
         let request = FetchRequest { body: body.clone(), headers: Arc::clone(&self.caller.headers) };
+        let retries = if fetch.is_query { self.engine.settings.retries } else { 0 };
         let in_flight = self.engine.in_flight.as_ref().filter(|_| fetch.is_query);
         let Some(in_flight) = in_flight else {
-            let response = subgraph.fetch(request).await?;
+            let response = fetch_with_retries(&**subgraph, request, retries).await?;
             return reply::read(response, fetch, &self.engine.schema).map(Arc::new);
         };
         let key = Key { fetch: fetch.id, body, caller: Arc::clone(&self.caller.identity) };
         let (subgraph, schema) = (Arc::clone(subgraph), Arc::clone(&self.engine.schema));
         let fetch = Arc::clone(fetch);
         let call = async move {
-            let response = subgraph.fetch(request).await?;
+            let response = fetch_with_retries(&*subgraph, request, retries).await?;
             reply::read(response, &fetch, &schema).map(Arc::new)
         };
         in_flight.join(key, call).await
@@ -193,7 +196,7 @@ impl<'a> Execution<'a> {
         errors: &mut Vec<GraphqlError>,
     ) {
         for error in subgraph_errors {
-            let (error, path) = reply::error(error, &fetch.subgraph);
+            let (error, path) = reply::error(error, &fetch.subgraph, self.engine.settings.mask_errors);
             let path = path.unwrap_or_default();
             match &fetch.target {
                 Target::Root => {
@@ -229,7 +232,7 @@ impl<'a> Execution<'a> {
 
     fn write(self) -> Vec<u8> {
         let State { data, mut errors } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let limit = self.engine.limits.response_bytes;
+        let limit = self.engine.settings.limits.response_bytes;
         let variable = |name: &str| self.variables.get(name);
         let projector = Projector {
             schema: &self.engine.schema,

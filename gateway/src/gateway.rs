@@ -2,62 +2,23 @@
 //! current one.
 
 mod assemble;
+mod plain;
 mod sdl;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::HeaderName;
 use tokio::sync::Mutex;
 
 use crate::engine::Engine;
-use crate::limits::Limits;
+use crate::persisted::Queries;
+use crate::settings::Settings;
 use crate::transport::Fetch;
 use assemble::Introduced;
 
 /// How many subgraphs a gateway federates at most. Further ones are left out, with a status that says so.
 pub const MAX_SUBGRAPHS: usize = 1_000;
-
-/// How a gateway behaves.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// What requests may cost.
-    pub limits: Limits,
-    /// Whether `GET /graphql` shows GraphiQL to browsers.
-    pub graphiql: bool,
-    /// Headers of the client that go with every request to a subgraph. Those of the connection, of the body
-    /// and `x-catalyst-…` never do.
-    pub propagate: Vec<HeaderName>,
-    /// Whether queries to a subgraph that are the same, for the same caller and at the same time, are sent
-    /// once. Mutations never are.
-    pub deduplicate: bool,
-}
-
-impl Default for Settings {
-    /// The caller's token and the headers that tracing needs go on; no GraphiQL.
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            graphiql: false,
-            propagate: [
-                "authorization",
-                "traceparent",
-                "tracestate",
-                "baggage",
-                "x-request-id",
-                "b3",
-                "x-b3-traceid",
-                "x-b3-spanid",
-                "x-b3-parentspanid",
-                "x-b3-sampled",
-            ]
-            .map(HeaderName::from_static)
-            .to_vec(),
-            deduplicate: true,
-        }
-    }
-}
 
 /// A service to federate.
 #[derive(Clone)]
@@ -77,7 +38,8 @@ pub struct Subgraph {
 pub enum SdlSource {
     /// It is given.
     Given(String),
-    /// The subgraph is asked for it (`_service { sdl }`), by the node itself and so without a caller's token.
+    /// The subgraph is asked for it, by the node itself and so without a caller's token: by
+    /// `_service { sdl }`, or if it does not know that by introspection.
     Asked(Arc<dyn Fetch>),
 }
 
@@ -136,6 +98,7 @@ pub struct Status {
 /// A federation of subgraphs. All methods may be called at any time from any task.
 pub struct Gateway {
     settings: Settings,
+    queries: Queries,
     serving: ArcSwap<Serving>,
     /// What is known of subgraphs, by name. Held for the whole of an update: updates run one after another.
     known: Mutex<HashMap<String, Introduced>>,
@@ -152,7 +115,12 @@ struct Serving {
 impl Gateway {
     /// A gateway without subgraphs, whose schema is empty.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, serving: ArcSwap::default(), known: Mutex::default() }
+        Self {
+            queries: Queries::new(settings.persisted.clone()),
+            settings,
+            serving: ArcSwap::default(),
+            known: Mutex::default(),
+        }
     }
 
     /// Makes `subgraphs` the ones to federate: asks each for its schema, composes those that answer, and
@@ -208,6 +176,10 @@ impl Gateway {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn queries(&self) -> &Queries {
+        &self.queries
     }
 
     /// The engine for one request, which keeps it until it is answered.

@@ -24,11 +24,13 @@ mod introspection;
 mod json;
 mod limits;
 mod operation;
+mod persisted;
 mod plan;
 mod project;
 mod projection;
 mod schema;
 mod server;
+mod settings;
 pub mod standalone;
 mod transport;
 mod variables;
@@ -37,12 +39,12 @@ mod variables;
 mod fixture;
 
 pub use error::Code;
-pub use gateway::{
-    Gateway, MAX_SUBGRAPHS, SdlSource, Settings, Status, Subgraph, SubgraphState, SubgraphStatus,
-};
+pub use gateway::{Gateway, MAX_SUBGRAPHS, SdlSource, Status, Subgraph, SubgraphState, SubgraphStatus};
 pub use limits::Limits;
 pub use operation::Kind;
+pub use persisted::{Persisted, Safelist, SafelistError};
 pub use server::router;
+pub use settings::Settings;
 pub use transport::{
     Fetch, FetchError, FetchRequest, FetchResponse, HttpClient, HttpFetch, Protocol, TransportError,
 };

@@ -17,7 +17,7 @@ use hive_router_query_planner::utils::parsing::safe_parse_operation_with_token_l
 use crate::engine::Engine;
 use crate::error::{Code, GraphqlError};
 use crate::plan::{self, Plan, Symbols};
-use crate::projection::{self, Selection};
+use crate::projection::{self, Selection, Source};
 use crate::schema::TypeId;
 use crate::variables::VariableDef;
 
@@ -92,7 +92,7 @@ impl Operation {
         query: &str,
         name: Option<&str>,
     ) -> Result<Self, Vec<GraphqlError>> {
-        let limits = &engine.limits;
+        let limits = &engine.settings.limits;
         let document = safe_parse_operation_with_token_limit(query, limits.tokens)
             .map_err(|error| vec![parse_error(&error.to_string())])?;
         let definition = choose(&document, name).map_err(|error| vec![error])?;
@@ -126,19 +126,25 @@ impl Operation {
                     GraphqlError::new(Code::GraphqlValidationFailed, error.to_string())
                 }
             })?;
+        let asks_for_schema =
+            selection.fields.iter().any(|field| matches!(field.source, Source::Introspection(_)));
+        if asks_for_schema && !engine.settings.allows_introspection() {
+            let message = "introspection is off; ask whoever runs this gateway for its schema";
+            return Err(GraphqlError::new(Code::IntrospectionDisabled, message));
+        }
         let variables = VariableDef::read(definition.variables, schema)?;
         let plan = match query_plan(engine, document, definition.name)? {
             Some(plan) => plan::compile(&plan, &mut symbols)
                 .map_err(|error| GraphqlError::new(Code::OperationNotSupported, error.to_string()))?,
             None => Plan { root: None, fetches: Vec::new() },
         };
-        if plan.fetches.len() > engine.limits.fetches {
+        if plan.fetches.len() > engine.settings.limits.fetches {
             return Err(GraphqlError::new(
                 Code::LimitExceeded,
                 format!(
                     "the operation takes {} requests to subgraphs; {} are allowed",
                     plan.fetches.len(),
-                    engine.limits.fetches
+                    engine.settings.limits.fetches
                 ),
             ));
         }
@@ -223,7 +229,7 @@ fn query_plan(
     if operation.selection_set.items.is_empty() {
         return Ok(None);
     }
-    let token = CancellationToken::with_timeout(engine.limits.plan_time);
+    let token = CancellationToken::with_timeout(engine.settings.limits.plan_time);
     engine
         .planner
         .plan_from_normalized_operation(&operation, PlannerOverrideContext::default(), &token)
@@ -231,7 +237,7 @@ fn query_plan(
         .map_err(|error| match error {
             hive_router_query_planner::planner::PlannerError::CancellationError(_) => GraphqlError::new(
                 Code::LimitExceeded,
-                format!("planning took longer than {:?}; select less", engine.limits.plan_time),
+                format!("planning took longer than {:?}; select less", engine.settings.limits.plan_time),
             ),
             other => unsupported(format!("the operation can't be planned: {other}")),
         })

@@ -1,5 +1,6 @@
 //! GraphQL over HTTP: the gateway as an [`axum`] router.
 
+mod guard;
 mod negotiate;
 mod propagate;
 mod request;
@@ -18,6 +19,7 @@ use crate::error::{Code, GraphqlError};
 use crate::execute::execute;
 use crate::gateway::{Gateway, SubgraphState};
 use crate::operation::Kind;
+use crate::persisted::Refusal;
 use crate::variables;
 use negotiate::MediaType;
 use request::{GraphqlRequest, Parameters};
@@ -79,6 +81,13 @@ async fn by_get(
         Ok(media_type) => media_type,
         Err(refusal) => return refusal.into_response(),
     };
+    if gateway.settings().guard_cross_site && guard::is_cross_site(&headers) {
+        let error = GraphqlError::new(
+            Code::CrossSiteRequest,
+            "a web page of another site may have sent this; send `graphql-require-preflight: 1` with it, or use POST",
+        );
+        return refuse(media_type, StatusCode::FORBIDDEN, error);
+    }
     match GraphqlRequest::from_parameters(&parameters) {
         Ok(request) => answer(&gateway, media_type, &headers, &request, Method::Get).await,
         Err(error) => refuse(media_type, StatusCode::BAD_REQUEST, *error),
@@ -105,7 +114,12 @@ async fn answer(
         );
         return refuse(media_type, StatusCode::SERVICE_UNAVAILABLE, error);
     };
-    let operation = match engine.operation(&request.query, request.operation_name.as_deref()).await {
+    let query = match gateway.queries().resolve(request.query.as_deref(), request.hash.as_deref()) {
+        Ok(query) => query,
+        Err(refusal) => return refuse_query(media_type, refusal),
+    };
+    let query = query.as_deref().or(request.query.as_deref()).unwrap_or_default();
+    let operation = match engine.operation(query, request.operation_name.as_deref()).await {
         Ok(operation) => operation,
         Err(errors) => {
             let status = if errors.iter().any(is_internal) {
@@ -143,6 +157,26 @@ async fn answer(
 
 fn is_internal(error: &GraphqlError) -> bool {
     matches!(error.extensions, crate::error::Extensions::Own { code: Code::InternalServerError, .. })
+}
+
+fn refuse_query(media_type: MediaType, refusal: Refusal) -> Response {
+    let (status, code, message) = match refusal {
+        Refusal::Missing => (400, Code::BadRequest, "`query` is missing; give the GraphQL document there"),
+        Refusal::Malformed => {
+            (400, Code::BadRequest, "`sha256Hash` must be a SHA-256 in 64 hexadecimal digits")
+        }
+        Refusal::Mismatch => (400, Code::BadRequest, "`sha256Hash` is not the hash of `query`"),
+        // Clients know these two messages, and the status that other servers give them.
+        Refusal::Unknown => (200, Code::PersistedQueryNotFound, "PersistedQueryNotFound"),
+        Refusal::Unsupported => (200, Code::PersistedQueryNotFound, "PersistedQueryNotSupported"),
+        Refusal::NotListed => {
+            (403, Code::OperationNotListed, "this operation is not among those answered here")
+        }
+    };
+    let status = StatusCode::from_u16(status).expect("these are statuses");
+    let mut response = refuse(media_type, status, GraphqlError::new(code, message));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
 }
 
 fn refuse(media_type: MediaType, status: StatusCode, error: GraphqlError) -> Response {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
-use crate::gateway::{Gateway, MAX_SUBGRAPHS, SdlSource, Settings, Status, Subgraph, SubgraphState};
+use crate::gateway::{Gateway, MAX_SUBGRAPHS, SdlSource, Status, Subgraph, SubgraphState};
 use crate::server::router;
+use crate::settings::Settings;
 use crate::transport::{HttpClient, HttpFetch, Protocol, TransportError};
 
 /// How long subgraphs that do not answer yet are waited for before the gateway serves without them.

@@ -52,6 +52,35 @@ pub enum FetchError {
     Status(StatusCode),
 }
 
+/// How long to wait before a request is sent again; doubles each time.
+const RETRY_AFTER: Duration = Duration::from_millis(20);
+
+/// Sends a request, and up to `retries` times again while there is no connection or a proxy says that there
+/// is none.
+pub(crate) async fn fetch_with_retries(
+    fetch: &dyn Fetch,
+    request: FetchRequest,
+    retries: u32,
+) -> Result<FetchResponse, FetchError> {
+    let mut wait = RETRY_AFTER;
+    for _ in 0..retries {
+        match fetch.fetch(request.clone()).await {
+            Ok(response) if !is_transient(response.status) => return Ok(response),
+            Ok(_) | Err(FetchError::Connect(_) | FetchError::Request(_)) => {}
+            Err(error @ (FetchError::TimedOut(_) | FetchError::TooLarge(_) | FetchError::Status(_))) => {
+                return Err(error);
+            }
+        }
+        tokio::time::sleep(wait).await;
+        wait *= 2;
+    }
+    fetch.fetch(request).await
+}
+
+fn is_transient(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
 /// A way to one subgraph: over the network, or another one in tests.
 pub trait Fetch: Send + Sync {
     /// Sends one request. Dropping the future gives the request up.

@@ -1,5 +1,38 @@
 //! Apollo Federation composition: the SDL of subgraphs in, the SDL of a supergraph or the reasons for
-//! refusal out. Pure: no clock, no socket, no file.
+//! refusal out. Subgraphs of federation 1 and 2, and plain GraphQL services, compose together.
+//!
+//! ```text
+//! SDL ──parse──▶ Schema ──links, graphql, subgraph──▶ Subgraph   each by itself
+//!                                                        │
+//!                                              upgrade   ▼      federation 1 becomes 2
+//!                                              merge  ▶ Merged  types, fields, directives become one
+//!                                      satisfiability    │      every query has a way to be answered
+//!                                               print    ▼
+//!                                                  supergraph SDL
+//! ```
+//!
+//! * `model`: a schema, of a subgraph or of the supergraph. `parse` makes it of text (the grammar is
+//!   `apollo-parser`'s), `print` makes text of it.
+//! * `links`: which specifications a subgraph uses and what it calls their elements; from then on a
+//!   directive is known by its `Role`, whatever its name. The definitions of federation's directives are
+//!   in `links::spec`.
+//! * `graphql`: the rules of GraphQL itself, for subgraphs and for the merged whole.
+//! * `subgraph`: field sets (`@key`, `@requires`, `@provides`), which fields are external, shareable or
+//!   used, and the rules for one subgraph alone.
+//! * `upgrade`, `merge`, `satisfiability`: as drawn. A phase that fails reports all it finds and ends the
+//!   composition, since what follows would be noise.
+//!
+//! Pure: no clock, no socket, no file. The result depends on the subgraphs alone, not on their order.
+//! Input is bounded ([`MAX_SUBGRAPHS`], [`MAX_SDL_BYTES`], nesting, tokens) and so is the work.
+//!
+//! Error codes are those of the reference composers. The supergraph follows join v0.3 to v0.5, as new as
+//! the newest subgraph needs. It departs from the references in one point: guards (`@inaccessible`,
+//! `@authenticated`, `@requiresScopes`, `@policy`) have their standard names in the supergraph even where
+//! subgraphs import them renamed, since a planner that reads names would let through what a renamed guard
+//! hides. Deliberately absent: `@context` (a subgraph that needs it is refused), and what only a router
+//! reads (`@cacheTag`, connectors), which is dropped.
+//!
+//! The example `corpus` compares with a file of cases composed by others, `speed` measures.
 
 mod errors;
 mod graphql;
@@ -88,32 +121,4 @@ fn read(sorted: &[&Subgraph], names: &[&str]) -> Result<Vec<subgraph::Subgraph>,
         }
     }
     if errors.is_empty() { Ok(read) } else { Err(errors) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_subgraphs_sharing_an_entity_compose() {
-        let link = "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.5\", import: [\"@key\", \"@tag\", \"@shareable\", \"@inaccessible\", \"@override\", \"@external\", \"@provides\", \"@requires\", \"@composeDirective\", \"@interfaceObject\", \"@requiresScopes\"])\n";
-        let books = format!(
-            "type Book @key(fields: \"id\") {{ id: ID! title: String! author: String! }}\ntype Query {{ books: [Book!]! book(id: ID!): Book }}\nschema {{ query: Query }}\n{link}"
-        );
-        let reviews = format!(
-            "type Book @key(fields: \"id\") {{ id: ID! reviews: [Review!]! }}\ntype Review {{ id: ID! body: String! rating: Int! }}\ntype Query {{ _empty: Boolean }}\n{link}"
-        );
-        let subgraph =
-            |name: &str, sdl: String| Subgraph { name: name.into(), url: format!("http://{name}"), sdl };
-        let supergraph = compose(&[subgraph("reviews", reviews), subgraph("books", books)]).unwrap();
-        for expected in [
-            "BOOKS @join__graph(name: \"books\", url: \"http://books\")",
-            "@join__type(graph: REVIEWS, key: \"id\")",
-            "title: String! @join__field(graph: BOOKS)",
-            "reviews: [Review!]! @join__field(graph: REVIEWS)",
-            "type Query\n  @join__type(graph: BOOKS)\n  @join__type(graph: REVIEWS)\n{",
-        ] {
-            assert!(supergraph.sdl.contains(expected), "{expected} is not in\n{}", supergraph.sdl);
-        }
-    }
 }

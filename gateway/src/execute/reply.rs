@@ -27,14 +27,24 @@ pub(super) fn read(response: FetchResponse, fetch: &Fetch, schema: &Schema) -> R
 }
 
 /// A subgraph's error as clients are told of it, without its path, and the path.
-pub(super) fn error(error: SubgraphError, subgraph: &str) -> (GraphqlError, Option<Vec<PathItem>>) {
+pub(super) fn error(
+    error: SubgraphError,
+    subgraph: &str,
+    mask: bool,
+) -> (GraphqlError, Option<Vec<PathItem>>) {
     let SubgraphError { message, path, extensions } = error;
     let message = message.unwrap_or_else(|| "the subgraph gave no message".to_owned());
-    let mut told = GraphqlError::new(Code::DownstreamServiceError, message);
-    if let Some(mut extensions) = extensions {
-        extensions.entry("code").or_insert_with(|| "DOWNSTREAM_SERVICE_ERROR".into());
-        told.extensions = Extensions::Subgraph(Box::new(extensions));
-    }
+    let told = if mask {
+        tracing::debug!(subgraph, message, ?extensions, "a subgraph told an error");
+        GraphqlError::new(Code::DownstreamServiceError, "a service reported an error")
+    } else {
+        let mut told = GraphqlError::new(Code::DownstreamServiceError, message);
+        if let Some(mut extensions) = extensions {
+            extensions.entry("code").or_insert_with(|| "DOWNSTREAM_SERVICE_ERROR".into());
+            told.extensions = Extensions::Subgraph(Box::new(extensions));
+        }
+        told.of_subgraph(subgraph)
+    };
     let path = path.map(|items| {
         items
             .into_iter()
@@ -45,5 +55,5 @@ pub(super) fn error(error: SubgraphError, subgraph: &str) -> (GraphqlError, Opti
             })
             .collect()
     });
-    (told.of_subgraph(subgraph), path)
+    (told, path)
 }

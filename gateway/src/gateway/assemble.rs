@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{MAX_SUBGRAPHS, Settings, Subgraph, SubgraphState, SubgraphStatus};
+use super::{MAX_SUBGRAPHS, Subgraph, SubgraphState, SubgraphStatus};
 use crate::engine::Engine;
+use crate::settings::Settings;
 
 /// A subgraph and what is known of its schema.
 pub(super) struct Introduced {

@@ -9,8 +9,10 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use http::HeaderMap;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::assemble::Introduced;
+use super::plain::{self, Introspected};
 use super::{SdlSource, Subgraph, SubgraphState};
 use crate::transport::{Fetch, FetchError, FetchRequest};
 
@@ -54,46 +56,61 @@ enum IntroductionError {
     #[error("no schema within {TIMEOUT:?}")]
     TimedOut,
     #[error(
-        "it did not answer `{{ _service {{ sdl }} }}` with a schema: {0}; check that it is an Apollo Federation subgraph"
+        "it told no schema, neither by `{{ _service {{ sdl }} }}` nor by introspection: {0}; check that it is a GraphQL service, and that one of the two is on"
     )]
     NoSdl(String),
     #[error("its schema is larger than {MAX_SDL_BYTES} bytes")]
     TooLarge,
 }
 
+/// The schema as the subgraph tells it: its SDL, or for a service that is no subgraph of a federation what its
+/// introspection tells.
 async fn ask(fetch: &dyn Fetch) -> Result<String, IntroductionError> {
-    const QUERY: &[u8] = br#"{"query":"query CatalystIntroduction{_service{sdl}}"}"#;
-    let request = FetchRequest { body: Bytes::from_static(QUERY), headers: Arc::new(HeaderMap::new()) };
+    let answer: Answer<Federated> = send(fetch, "query CatalystIntroduction{_service{sdl}}").await?;
+    let told = match (answer.data.and_then(|data| data.service), answer.errors.into_iter().next()) {
+        (Some(service), _) => return bounded(service.sdl),
+        (None, Some(error)) => format!("it says `{}`", error.message),
+        (None, None) => "it says nothing".to_owned(),
+    };
+    let plain: Answer<Introspected> = send(fetch, plain::INTROSPECTION).await?;
+    match plain.data.and_then(|data| data.sdl()) {
+        Some(sdl) => bounded(sdl),
+        None => Err(IntroductionError::NoSdl(told)),
+    }
+}
+
+fn bounded(sdl: String) -> Result<String, IntroductionError> {
+    if sdl.len() > MAX_SDL_BYTES { Err(IntroductionError::TooLarge) } else { Ok(sdl) }
+}
+
+async fn send<T: DeserializeOwned>(fetch: &dyn Fetch, query: &str) -> Result<Answer<T>, IntroductionError> {
+    let body = Bytes::from(serde_json::json!({ "query": query }).to_string());
+    let request = FetchRequest { body, headers: Arc::new(HeaderMap::new()) };
     let response = tokio::time::timeout(TIMEOUT, fetch.fetch(request))
         .await
         .map_err(|_| IntroductionError::TimedOut)??;
-    if response.body.len() > 2 * MAX_SDL_BYTES {
+    // In JSON an SDL is longer, if only by its line breaks.
+    if response.body.len() > 4 * MAX_SDL_BYTES {
         return Err(IntroductionError::TooLarge);
     }
-    let answer: Answer = serde_json::from_slice(&response.body).map_err(|error| {
+    serde_json::from_slice(&response.body).map_err(|error| {
         if response.status.is_success() {
             IntroductionError::NoSdl(error.to_string())
         } else {
             IntroductionError::Fetch(FetchError::Status(response.status))
         }
-    })?;
-    match (answer.data.and_then(|data| data.service), answer.errors.into_iter().next()) {
-        (Some(service), _) if service.sdl.len() > MAX_SDL_BYTES => Err(IntroductionError::TooLarge),
-        (Some(service), _) => Ok(service.sdl),
-        (None, Some(error)) => Err(IntroductionError::NoSdl(format!("it says `{}`", error.message))),
-        (None, None) => Err(IntroductionError::NoSdl(format!("HTTP status {}", response.status))),
-    }
+    })
 }
 
 #[derive(Deserialize)]
-struct Answer {
-    data: Option<AnswerData>,
-    #[serde(default)]
+struct Answer<T> {
+    data: Option<T>,
+    #[serde(default = "Vec::new")]
     errors: Vec<AnswerError>,
 }
 
 #[derive(Deserialize)]
-struct AnswerData {
+struct Federated {
     #[serde(rename = "_service")]
     service: Option<Service>,
 }

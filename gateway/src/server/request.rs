@@ -10,9 +10,27 @@ use crate::error::{Code, GraphqlError};
 /// A request by POST or GET.
 #[derive(Debug)]
 pub(super) struct GraphqlRequest<'a> {
-    pub(super) query: Cow<'a, str>,
+    pub(super) query: Option<Cow<'a, str>>,
     pub(super) operation_name: Option<Cow<'a, str>>,
     pub(super) variables: Option<&'a RawValue>,
+    /// `extensions.persistedQuery.sha256Hash`.
+    pub(super) hash: Option<Cow<'a, str>>,
+}
+
+/// The extensions that the gateway knows.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Extensions<'a> {
+    #[serde(borrow, default)]
+    persisted_query: Option<PersistedQuery<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PersistedQuery<'a> {
+    version: u32,
+    #[serde(borrow)]
+    sha256_hash: Cow<'a, str>,
 }
 
 /// The members of a JSON body.
@@ -86,14 +104,23 @@ impl<'a> GraphqlRequest<'a> {
         variables: Option<&'a RawValue>,
         extensions: Option<&'a RawValue>,
     ) -> Result<Self, Box<GraphqlError>> {
-        let query = query
-            .filter(|query| !query.is_empty())
-            .ok_or_else(|| bad("`query` is missing; give the GraphQL document there"))?;
         for (name, value) in [("variables", variables), ("extensions", extensions)] {
             if value.is_some_and(|value| !matches!(value.get().as_bytes()[0], b'{' | b'n')) {
                 return Err(bad(format!("`{name}` must be an object, or left out")));
             }
         }
-        Ok(Self { query, operation_name, variables })
+        let hash = match extensions.filter(|extensions| extensions.get() != "null") {
+            None => None,
+            Some(extensions) => {
+                serde_json::from_str::<Extensions<'a>>(extensions.get())
+                    .map_err(|error| bad(format!("`extensions`: {error}")))?
+                    .persisted_query
+            }
+        };
+        if let Some(PersistedQuery { version, .. }) = hash.as_ref().filter(|hash| hash.version != 1) {
+            return Err(bad(format!("`extensions.persistedQuery.version` is {version}; it must be 1")));
+        }
+        let query = query.filter(|query| !query.is_empty());
+        Ok(Self { query, operation_name, variables, hash: hash.map(|hash| hash.sha256_hash) })
     }
 }

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod abuse;
 mod alone;
 mod basics;
 mod features;
 mod http;
+mod resilience;
 mod subgraphs;
 mod support;
 mod world;

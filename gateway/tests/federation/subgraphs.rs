@@ -131,3 +131,18 @@ pub(crate) async fn reviews() -> Server {
     let schema = Schema::build(ReviewsQuery, ReviewsMutation, EmptySubscription).enable_federation().finish();
     Server::start("reviews", schema).await
 }
+
+pub(crate) struct Weather;
+
+#[Object(name = "Query")]
+impl Weather {
+    /// How warm it is.
+    async fn temperature(&self, #[graphql(default = 0)] day: i32) -> f64 {
+        20.5 + f64::from(day)
+    }
+}
+
+/// A service that knows nothing of federation.
+pub(crate) async fn weather() -> Server {
+    Server::start("weather", Schema::new(Weather, EmptyMutation, EmptySubscription)).await
+}

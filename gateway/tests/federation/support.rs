@@ -130,7 +130,11 @@ impl Federation {
     }
 
     pub(crate) async fn of(servers: &[&Server]) -> Self {
-        let federation = Self::new(Settings::default());
+        Self::with(Settings::development(), servers).await
+    }
+
+    pub(crate) async fn with(settings: Settings, servers: &[&Server]) -> Self {
+        let federation = Self::new(settings);
         let status = federation.update(servers).await;
         assert!(status.subgraphs.iter().all(|subgraph| subgraph.state.is_served()), "{status:#?}");
         federation

@@ -69,14 +69,9 @@ fn main() -> anyhow::Result<ExitCode> {
     for line in BufReader::new(input).lines() {
         let case: Case = serde_json::from_str(&line?)?;
         if let (true, Some(apollo), Some(guild)) = (case.ok, &case.apollo, &case.guild)
-            && let found = structure::differences(apollo, guild)?
-            && !found.is_empty()
+            && !structure::differences(apollo, guild)?.is_empty()
         {
             references_disagree += 1;
-            if std::env::var_os("REFS").is_some() {
-                println!("REF --- {:?}", case.test);
-                found.iter().for_each(|l| println!("REF    {l}"));
-            }
         }
         let tally = if case.ok { &mut positives } else { &mut refusals };
         tally.total += 1;

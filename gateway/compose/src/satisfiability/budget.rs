@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-/// Units of work one composition may take: field look-ups, mostly. A supergraph of 50 subgraphs takes
-/// about a million. One that needs more is refused as too large.
-const MAX_WORK: u64 = 300_000_000;
+/// Units of work one check may take: look-ups of fields and comparisons of nodes. A supergraph of 50
+/// subgraphs and 3,000 types takes less than a million. One that needs more is refused as too entangled.
+const MAX_WORK: u64 = 100_000_000;
 
 /// What is left of the work allowed.
 #[derive(Debug)]

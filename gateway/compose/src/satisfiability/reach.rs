@@ -1,6 +1,7 @@
 //! Where one can get to from each node, by keys: the least fixed point of "a subgraph can be entered if
 //! the fields of one of its keys can be collected from what is reached already".
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::graph::{Edge, Graph, NodeId};
@@ -11,7 +12,7 @@ use crate::parse::Selection;
 /// What is taken for granted of the labels of overrides; nothing is known of those left out.
 pub(super) type Assumptions = Vec<(Name, bool)>;
 
-pub(super) fn holds(assumptions: &Assumptions, label: Option<&Label>) -> bool {
+fn holds(assumptions: &Assumptions, label: Option<&Label>) -> bool {
     label.is_none_or(|l| assumptions.iter().any(|(name, when)| *name == l.label && *when == l.when))
 }
 
@@ -24,29 +25,35 @@ pub(super) fn holds(assumptions: &Assumptions, label: Option<&Label>) -> bool {
 pub(super) struct Reach<'g, 'a> {
     graph: &'g Graph<'a>,
     assumptions: Assumptions,
+    /// By node: where it leads with nothing but its own fields.
+    direct: Vec<Vec<NodeId>>,
     /// The subgraph that cannot be entered.
     closed: Option<usize>,
     /// By node; each node reaches itself.
     reached: Vec<Vec<NodeId>>,
     /// The fields whose `@requires` can be met.
     met: HashSet<(NodeId, &'a str)>,
+    /// Whether a field set can be collected from a node, as far as it was asked. A yes is for good, a no
+    /// until something is gained.
+    known: RefCell<HashMap<(NodeId, *const Selection), bool>>,
 }
 
 impl<'g, 'a> Reach<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>, assumptions: Assumptions) -> Reach<'g, 'a> {
-        let free = Reach::free(graph, assumptions.clone(), None);
-        let mut closed: HashMap<usize, Reach<'g, 'a>> = HashMap::new();
-        let mut reach = Reach::start(graph, assumptions, None);
-        for id in graph.ids().take_while(|_| !graph.budget.is_spent()) {
+        let mut reach = Reach::start(graph, assumptions);
+        let free = reach.freely(None);
+        let mut detours: HashMap<usize, Reach<'g, 'a>> = HashMap::new();
+        for id in graph.ids() {
             for (node, fields) in graph.entries_for(id) {
+                if graph.budget.is_spent() {
+                    return reach;
+                }
                 if !free.from(id).contains(&node) || reach.from(id).contains(&node) {
                     continue;
                 }
                 let subgraph = graph.get(node).subgraph;
-                let enters = reach.has_at_hand(id, fields) || {
-                    let detour = closed
-                        .entry(subgraph)
-                        .or_insert_with(|| Reach::free(graph, reach.assumptions.clone(), Some(subgraph)));
+                let enters = reach.has_nearby(id, subgraph, fields) || {
+                    let detour = detours.entry(subgraph).or_insert_with(|| reach.freely(Some(subgraph)));
                     detour.can_collect(id, fields)
                 };
                 if enters {
@@ -58,15 +65,58 @@ impl<'g, 'a> Reach<'g, 'a> {
         reach
     }
 
-    fn start(graph: &'g Graph<'a>, assumptions: Assumptions, closed: Option<usize>) -> Reach<'g, 'a> {
-        let reached = graph.ids().map(|id| graph.roots_like(id)).collect();
-        Reach { graph, assumptions, closed, reached, met: HashSet::new() }
+    /// With the roots and what is entered by the fields at hand.
+    fn start(graph: &'g Graph<'a>, assumptions: Assumptions) -> Reach<'g, 'a> {
+        let mut reach = Reach {
+            graph,
+            assumptions,
+            direct: graph.ids().map(|id| graph.roots_like(id)).collect(),
+            closed: None,
+            reached: Vec::new(),
+            met: HashSet::new(),
+            known: RefCell::default(),
+        };
+        for id in graph.ids() {
+            for (node, fields) in graph.entries_for(id) {
+                if !reach.direct[id.index()].contains(&node) && reach.has_at_hand(id, fields) {
+                    reach.direct[id.index()].push(node);
+                }
+            }
+        }
+        reach.reached.clone_from(&reach.direct);
+        reach
     }
 
-    fn free(graph: &'g Graph<'a>, assumptions: Assumptions, closed: Option<usize>) -> Reach<'g, 'a> {
-        let mut reach = Reach::start(graph, assumptions, closed);
-        while !graph.budget.is_spent() && (reach.meet_requires() | reach.enter()) {}
+    /// The fixed point, with one subgraph closed or none.
+    fn freely(&self, closed: Option<usize>) -> Reach<'g, 'a> {
+        let mut reach = Reach {
+            graph: self.graph,
+            assumptions: self.assumptions.clone(),
+            direct: self.direct.clone(),
+            closed,
+            reached: self.graph.ids().map(|id| self.nearby(id, closed)).collect(),
+            met: HashSet::new(),
+            known: RefCell::default(),
+        };
+        while !self.graph.budget.is_spent() && (reach.meet_requires() | reach.enter()) {}
         reach
+    }
+
+    /// What a node leads to by one direct step after another.
+    fn nearby(&self, id: NodeId, closed: Option<usize>) -> Vec<NodeId> {
+        let mut nodes = vec![id];
+        let mut at = 0;
+        while at < nodes.len() {
+            let next = &self.direct[nodes[at].index()];
+            self.graph.budget.spend(next.len());
+            for node in next {
+                if closed != Some(self.graph.get(*node).subgraph) && !nodes.contains(node) {
+                    nodes.push(*node);
+                }
+            }
+            at += 1;
+        }
+        nodes
     }
 
     pub(super) fn from(&self, node: NodeId) -> &[NodeId] {
@@ -90,6 +140,7 @@ impl<'g, 'a> Reach<'g, 'a> {
                 gained = true;
             }
         }
+        self.forget_refusals(gained);
         gained
     }
 
@@ -102,17 +153,34 @@ impl<'g, 'a> Reach<'g, 'a> {
                     && !self.from(id).contains(&node)
                     && self.can_collect(id, fields)
                 {
-                    self.reached[id.index()].push(node);
+                    let beyond = self.from(node).to_vec();
+                    let reached = &mut self.reached[id.index()];
+                    reached.extend(beyond.into_iter().filter(|n| *n != node));
+                    reached.push(node);
+                    reached.sort_unstable();
+                    reached.dedup();
                     gained = true;
                 }
             }
         }
+        self.forget_refusals(gained);
         gained
+    }
+
+    fn forget_refusals(&mut self, gained: bool) {
+        if gained {
+            self.known.borrow_mut().retain(|_, collected| *collected);
+        }
     }
 
     /// All of a field set is resolved at a node itself, and below it in the same subgraph.
     fn has_at_hand(&self, node: NodeId, selections: &[Selection]) -> bool {
-        selections.iter().all(|selection| match selection {
+        selections.iter().all(|selection| self.has_one_at_hand(node, selection))
+    }
+
+    fn has_one_at_hand(&self, node: NodeId, selection: &Selection) -> bool {
+        self.graph.budget.spend(1);
+        match selection {
             Selection::Field { name, .. } if &**name == "__typename" => true,
             Selection::Field { name, selections, .. } => {
                 let edge = self.graph.get(node).edges.get(&**name);
@@ -120,17 +188,30 @@ impl<'g, 'a> Reach<'g, 'a> {
                 plain.is_some_and(|e| e.target.is_none_or(|target| self.has_at_hand(target, selections)))
             }
             Selection::Fragment { .. } => false,
-        })
+        }
+    }
+
+    /// Each entry of a field set is at hand somewhere nearby, without entering a subgraph.
+    fn has_nearby(&self, id: NodeId, closed: usize, selections: &[Selection]) -> bool {
+        let nodes = self.nearby(id, Some(closed));
+        selections.iter().all(|s| nodes.iter().any(|node| self.has_one_at_hand(*node, s)))
     }
 
     /// All of a field set can be fetched, starting at a node.
-    pub(super) fn can_collect(&self, node: NodeId, selections: &[Selection]) -> bool {
-        selections.iter().all(|selection| match selection {
+    fn can_collect(&self, node: NodeId, selections: &[Selection]) -> bool {
+        self.graph.budget.spend(1);
+        let key = (node, selections.as_ptr());
+        if let Some(known) = self.known.borrow().get(&key) {
+            return *known;
+        }
+        let collected = selections.iter().all(|selection| match selection {
             Selection::Field { name, .. } if &**name == "__typename" => true,
             Selection::Field { name, selections, .. } => self.can_collect_field(node, name, selections),
             Selection::Fragment { on: None, selections, .. } => self.can_collect(node, selections),
             Selection::Fragment { on: Some(on), selections, .. } => self.can_collect_on(node, on, selections),
-        })
+        });
+        self.known.borrow_mut().insert(key, collected);
+        collected
     }
 
     fn can_collect_field(&self, node: NodeId, field: &str, below: &[Selection]) -> bool {
@@ -187,7 +268,7 @@ impl<'a> Graph<'a> {
 
     /// The keys that lead on from a node: those of its type, and those of interface objects that stand
     /// for it.
-    pub(super) fn entries_for(&self, id: NodeId) -> impl Iterator<Item = (NodeId, &'a [Selection])> {
+    fn entries_for(&self, id: NodeId) -> impl Iterator<Item = (NodeId, &'a [Selection])> {
         let ty = self.get(id).ty;
         let own = self.entries.get(&*ty.name).into_iter().flatten();
         let interfaces = if ty.kind == Kind::Object { Some(self.interfaces_of(&ty.name)) } else { None };

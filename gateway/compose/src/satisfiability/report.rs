@@ -1,25 +1,16 @@
 //! Why a query cannot be answered.
 
 use super::graph::NodeId;
-use super::reach::Reach;
 use super::walk::{Step, Walk};
 use crate::errors::{CompositionError, ErrorCode};
 use crate::model::{Field, Name, Operation};
 use crate::parse::print_selection;
 
-pub(super) fn unanswerable_field(
-    walk: &Walk<'_, '_>,
-    state: usize,
-    field: &Field,
-    reach: &Reach<'_, '_>,
-) -> CompositionError {
+pub(super) fn unanswerable_field(walk: &Walk<'_, '_>, state: usize, field: &Field) -> CompositionError {
     let ty = walk.states[state].ty;
-    let mut reached: Vec<NodeId> =
-        walk.states[state].nodes.iter().flat_map(|node| reach.from(*node)).copied().collect();
-    reached.sort_unstable();
-    reached.dedup();
+    let reached = &walk.states[state].nodes;
     let mut message = format!("no way to answer {}:", query(walk, state, Some(&field.name)));
-    for node in &reached {
+    for node in reached {
         let subgraph = &walk.graph.subgraphs[walk.graph.get(*node).subgraph];
         message.push_str(&format!("\n- \"{}\" {}", subgraph.name, why_not(walk, *node, field)));
     }

@@ -1,7 +1,8 @@
 //! The walk over every path a client can take through the supergraph, keeping the nodes at which the
 //! object may be had.
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::rc::Rc;
 
 use super::graph::{Graph, NodeId};
@@ -18,7 +19,7 @@ const MAX_LABELS: usize = 10;
 /// A type of the supergraph, and where an object of it may be had.
 pub(super) struct State<'a> {
     pub ty: &'a TypeDef,
-    /// In order, each once.
+    /// All that can be reached, in order, each once.
     pub nodes: Vec<NodeId>,
     assumptions: Assumptions,
     /// The state before and the step from there.
@@ -35,7 +36,8 @@ pub(super) enum Step<'a> {
 pub(super) struct Walk<'g, 'a> {
     pub graph: &'g Graph<'a>,
     pub states: Vec<State<'a>>,
-    todo: VecDeque<usize>,
+    /// States not yet left, by the number of their nodes: what goes on from few needs no look from more.
+    todo: BinaryHeap<Reverse<(usize, usize)>>,
     /// The node sets a type was visited with: with fewer nodes means with less to go on.
     visited: HashMap<(&'a str, Assumptions), Vec<Vec<NodeId>>>,
     reaches: HashMap<Assumptions, Rc<Reach<'g, 'a>>>,
@@ -46,7 +48,7 @@ pub(super) fn walk(graph: &Graph<'_>) -> Vec<CompositionError> {
     let mut walk = Walk {
         graph,
         states: Vec::new(),
-        todo: VecDeque::new(),
+        todo: BinaryHeap::new(),
         visited: HashMap::new(),
         reaches: HashMap::new(),
         errors: Vec::new(),
@@ -56,7 +58,7 @@ pub(super) fn walk(graph: &Graph<'_>) -> Vec<CompositionError> {
         let nodes = (0..graph.subgraphs.len()).filter_map(|s| graph.find(s, &ty.name)).collect();
         walk.visit(State { ty, nodes, assumptions: Assumptions::new(), before: None });
     }
-    while let Some(state) = walk.todo.pop_front() {
+    while let Some(Reverse((_, state))) = walk.todo.pop() {
         if walk.errors.len() >= MAX_ERRORS {
             break;
         }
@@ -77,20 +79,28 @@ impl<'g, 'a> Walk<'g, 'a> {
     }
 
     fn visit(&mut self, mut state: State<'a>) {
+        let reach = self.reach(&state.assumptions);
+        state.nodes = state.nodes.iter().flat_map(|node| reach.from(*node)).copied().collect();
         state.nodes.sort_unstable();
         state.nodes.dedup();
         let visited = self.visited.entry((&state.ty.name, state.assumptions.clone())).or_default();
-        self.graph.budget.spend(visited.len() + state.nodes.len());
-        if visited.iter().any(|seen| seen.iter().all(|node| state.nodes.binary_search(node).is_ok())) {
+        self.graph.budget.spend((visited.len() + 1) * state.nodes.len());
+        if visited.iter().any(|seen| is_subset(seen, &state.nodes)) {
             return;
         }
         visited.push(state.nodes.clone());
-        self.todo.push_back(self.states.len());
+        self.todo.push(Reverse((state.nodes.len(), self.states.len())));
         self.states.push(state);
     }
 
     fn step(&mut self, index: usize) {
         let state = &self.states[index];
+        let visited = self.visited.get(&(&*state.ty.name, state.assumptions.clone())).into_iter().flatten();
+        self.graph.budget.spend(state.nodes.len());
+        // A smaller set seen since has it covered.
+        if visited.clone().any(|seen| seen.len() < state.nodes.len() && is_subset(seen, &state.nodes)) {
+            return;
+        }
         let (ty, assumptions) = (state.ty, state.assumptions.clone());
         if ty.kind.is_abstract() {
             return self.casts(index, ty, &assumptions);
@@ -136,17 +146,15 @@ impl<'g, 'a> Walk<'g, 'a> {
         let reach = self.reach(&assumptions);
         let mut found = false;
         let mut targets = Vec::new();
+        self.graph.budget.spend(self.states[index].nodes.len());
         for node in &self.states[index].nodes {
-            self.graph.budget.spend(reach.from(*node).len());
-            for reached in reach.from(*node) {
-                if let Some(edge) = reach.usable(*reached, &field.name) {
-                    found = true;
-                    targets.extend(edge.target);
-                }
+            if let Some(edge) = reach.usable(*node, &field.name) {
+                found = true;
+                targets.extend(edge.target);
             }
         }
         if !found {
-            let error = report::unanswerable_field(self, index, field, &reach);
+            let error = report::unanswerable_field(self, index, field);
             self.errors.push(error);
         } else if let Some(ty) =
             self.graph.merged.schema.types.get(field.ty.base()).filter(|t| t.kind.is_composite())
@@ -187,4 +195,9 @@ impl<'g, 'a> Walk<'g, 'a> {
             }
         }
     }
+}
+
+/// Both in order.
+fn is_subset(of: &[NodeId], nodes: &[NodeId]) -> bool {
+    of.len() <= nodes.len() && of.iter().all(|node| nodes.binary_search(node).is_ok())
 }

@@ -53,8 +53,6 @@ union U = T | O enum E { A B } input In { e: E n: [Int!]! } scalar Date
 "#;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
     #[test]
     fn mutilated_schemas_get_an_answer(
         cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..40usize, any::<prop::sample::Index>()), 1..6)
