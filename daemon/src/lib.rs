@@ -9,4 +9,5 @@ pub mod envoy;
 pub mod ext_proc;
 pub mod jwks;
 pub mod node;
+pub mod peering;
 pub mod xds;
