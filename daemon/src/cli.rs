@@ -1,10 +1,14 @@
-//! The command line: what was asked, and everything that can be answered without starting a node.
+//! The command line: what was asked, and everything that can be answered without starting anything.
+
+mod gateway;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use gateway::{Alone, AloneError};
 
 use crate::config::{self, EnvoyProcess, Files, Flags, Listen, Loaded, Problems, Surroundings};
 
@@ -55,6 +59,8 @@ struct NodeArgs {
 enum Command {
     /// Print the JSON Schema of the configuration file
     Schema,
+    /// Run the GraphQL gateway alone, without Envoy and without a node
+    Gateway(gateway::GatewayArgs),
 }
 
 /// What is left to do once the command line is read.
@@ -62,6 +68,8 @@ enum Command {
 pub enum Todo {
     /// Everything is done.
     Nothing,
+    /// Run the gateway alone.
+    RunGateway(Box<Alone>),
     /// Run this node. Its files are right and its addresses were free.
     RunNode(Box<(Loaded, Files)>),
 }
@@ -72,8 +80,11 @@ pub enum Failure {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] Problems),
+    /// The file of subgraphs is wrong.
+    #[error("error: {0}")]
+    Gateway(#[from] AloneError),
     /// The answer could not be written.
-    #[error("cannot write the answer")]
+    #[error("error: cannot write the answer: {0}")]
     Output(#[from] io::Error),
 }
 
@@ -81,7 +92,7 @@ impl Failure {
     /// The exit code that tells it to a script: 2 for a wrong configuration, as for a wrong command line; else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => 2,
+            Self::Config(_) | Self::Gateway(_) => 2,
             Self::Output(_) => 1,
         }
     }
@@ -113,6 +124,7 @@ pub fn run(cli: Cli, around: &Surroundings, out: &mut impl Write) -> Result<Todo
             writeln!(out, "{:#}", config::schema())?;
             Ok(Todo::Nothing)
         }
+        Some(Command::Gateway(args)) => Ok(Todo::RunGateway(Box::new(Alone::new(args, around)?))),
         None => node(cli.node, around, out),
     }
 }

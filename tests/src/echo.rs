@@ -4,6 +4,7 @@ use std::{
     net::SocketAddr,
     sync::Arc,
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use axum::{
@@ -48,7 +49,7 @@ impl Echo {
     }
 }
 
-/// `{"method", "path", "headers": {NAME: [VALUE, …]}, "body"}`.
+/// `{"method", "path", "headers": {NAME: [VALUE, …]}, "body"}`, after as many milliseconds as `x-delay-ms` says.
 async fn answer(State(received): State<Arc<AtomicUsize>>, request: Request<Body>) -> Json<Value> {
     received.fetch_add(1, Ordering::SeqCst);
     let (parts, body) = request.into_parts();
@@ -59,6 +60,8 @@ async fn answer(State(received): State<Arc<AtomicUsize>>, request: Request<Body>
             values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
         headers.insert(name.to_string(), json!(values));
     }
+    let delay = parts.headers.get("x-delay-ms").and_then(|delay| delay.to_str().ok()?.parse().ok());
+    tokio::time::sleep(Duration::from_millis(delay.unwrap_or(0))).await;
     let body = body.collect().await.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned());
     Json(json!({
         "method": parts.method.as_str(),

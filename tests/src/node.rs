@@ -31,6 +31,8 @@ pub struct Node {
     _egress: Reserved,
     admin: Reserved,
     daemon: Option<Process>,
+    /// One that the daemon has not started itself.
+    envoy: Option<Process>,
 }
 
 impl Node {
@@ -58,7 +60,7 @@ impl Node {
             },
             "state_dir": dir.join("state"),
         });
-        Self { config, dir, ingress, _egress: egress, admin, daemon: None }
+        Self { config, dir, ingress, _egress: egress, admin, daemon: None, envoy: None }
     }
 
     /// Adds a service at an address of loopback.
@@ -106,6 +108,40 @@ impl Node {
     pub fn start(&mut self, run: &Run) {
         let mut command = self.command();
         self.start_as(run, &mut command);
+    }
+
+    /// Starts the daemon with `envoy.manage: false`, and an Envoy with the bootstrap that it prints; does not wait until
+    /// they serve.
+    ///
+    /// # Panics
+    /// One of them does not start.
+    pub async fn start_apart(&mut self, run: &Run) {
+        self.config["envoy"] = json!({
+            "manage": false,
+            "filter": programs::filter(),
+            "admin_address": self.admin.address().to_string(),
+        });
+        self.start(run);
+        let printed = self.dir.join("state/run/bootstrap.json");
+        let daemon = self.daemon();
+        let bootstrap = eventually("the bootstrap is printed", async || {
+            daemon.running().unwrap_or_else(|error| panic!("{error}"));
+            fs::read_to_string(&printed).ok().filter(|text| daemon.log().contains(text)).ok_or("not yet")
+        })
+        .await;
+        let config = self.dir.join("bootstrap.json");
+        fs::write(&config, bootstrap).expect("the bootstrap");
+        let mut command = Command::new(programs::envoy());
+        command.args(["--use-dynamic-base-id", "--concurrency", "1", "--config-path"]).arg(config);
+        self.envoy = Some(run.start("envoy", &mut command));
+    }
+
+    /// The Envoy of [`Node::start_apart`].
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn envoy(&mut self) -> &mut Process {
+        self.envoy.as_mut().expect("an Envoy of its own")
     }
 
     /// Starts the daemon by this command line; does not wait.

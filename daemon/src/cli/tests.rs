@@ -46,11 +46,7 @@ fn the_committed_schema_is_current() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy/config.schema.json");
     let (_, schema) = run_in(Path::new("/"), &["schema"]).unwrap();
     let committed = fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        committed == schema,
-        "{} is not what the types say; run `cargo run -p catalystd -- schema > envoy/config.schema.json`",
-        file.display()
-    );
+    assert!(committed == schema, "{} is not what the types say; run `cargo xtask schema`", file.display());
 }
 
 #[test]
@@ -95,12 +91,12 @@ fn what_is_wrong_with_files_and_addresses_is_told_together() {
         ["--ingress-address", &ingress, "--egress-address", &egress, "--envoy-admin-address", &admin];
     let failure = run_in(dir.path(), &[&LEAST[..], &addresses].concat()).unwrap_err();
     assert_eq!(failure.exit_code(), 2);
-    match failure {
+    match &failure {
         Failure::Config(problems) => {
             let paths: Vec<String> = problems.iter().map(|problem| problem.path.to_string()).collect();
             assert_eq!(paths, ["envoy.filter", "ingress.address"]);
         }
-        Failure::Output(error) => panic!("{error}"),
+        Failure::Gateway(_) | Failure::Output(_) => panic!("{failure}"),
     }
 }
 
@@ -116,6 +112,23 @@ fn the_printed_configuration_says_values_and_sources_though_files_are_missing() 
     assert_eq!(printed["sources"]["node.id"], "--node-id");
     assert_eq!(printed["sources"]["node.org"], "node.json");
     assert_eq!(printed["sources"]["ingress.address"], "default");
+}
+
+#[test]
+fn a_gateway_alone_is_refused_for_a_file_that_it_cannot_serve() {
+    let dir = tempfile::tempdir().unwrap();
+    let books = json!({"name": "books", "url": "http://127.0.0.1:1/graphql"});
+    let write = |name: &str, value: Value| fs::write(dir.path().join(name), value.to_string()).unwrap();
+    write("right.json", json!([books]));
+    write("twice.json", json!([books, books]));
+    let gateway = |file: &str| run_in(dir.path(), &["gateway", "--subgraphs", file, "--port", "0"]);
+    assert!(matches!(gateway("right.json"), Ok((Todo::RunGateway(_), _))));
+    for (file, word) in [("twice.json", "`books`"), ("none.json", "No such file")] {
+        let failure = gateway(file).unwrap_err();
+        assert_eq!(failure.exit_code(), 2);
+        let text = failure.to_string();
+        assert!(text.contains(file) && text.contains(word), "{text}");
+    }
 }
 
 #[test]

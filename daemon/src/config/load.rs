@@ -71,7 +71,7 @@ fn read_settings(file: &Path, around: &Surroundings, report: &mut Report<'_>) ->
 }
 
 /// Reads a file of at most `limit` bytes.
-pub(super) fn read_bounded(file: &Path, limit: u64) -> Result<String, Fault> {
+pub(crate) fn read_bounded(file: &Path, limit: u64) -> Result<String, Fault> {
     let mut text = String::new();
     let opened = File::open(file).map_err(Fault::Read)?;
     if opened.metadata().map_err(Fault::Read)?.is_dir() {

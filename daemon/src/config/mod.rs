@@ -44,6 +44,7 @@ pub use filter::filter_config;
 pub use flags::Flags;
 pub use holder::Holder;
 pub use inspect::Files;
+pub(crate) use load::read_bounded;
 pub use load::{Loaded, load};
 pub use names::{IssuerError, IssuerUrl};
 pub use path::JsonPath;

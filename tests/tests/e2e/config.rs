@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use catalyst_tests::{node::Node, process::Run, programs, tokens::Tokens};
+use catalyst_tests::{node::Node, process::Run, programs, tokens::Tokens, topology::Topology};
 use serde_json::{Value, json};
 
 /// A node that is never started, with a service in each protocol.
@@ -81,6 +81,16 @@ fn a_file_and_flags_make_the_same_node() {
     let from_flags = effective(&run, node.bare_command().args(as_flags(&node.config)));
     assert_eq!(from_file["services"][1]["name"], "files.acme.example", "{from_file}");
     assert_eq!(from_file, from_flags);
+}
+
+#[tokio::test]
+async fn a_node_of_flags_alone_serves() {
+    let mut topology = Topology::plain().await;
+    let flags = as_flags(&topology.node.config);
+    let mut command = topology.node.bare_command();
+    topology.node.start_as(&topology.run, command.args(flags));
+    topology.ready().await;
+    assert!(!topology.node.config_file().exists());
 }
 
 #[test]
