@@ -14,6 +14,7 @@ pub mod peering {
         missing_docs,
         unused_qualifications,
         clippy::allow_attributes_without_reason,
+        clippy::default_constructed_unit_structs,
         clippy::wildcard_imports,
         reason = "generated"
     )]
