@@ -31,6 +31,10 @@ fn bearer(value: &[u8]) -> Result<&[u8], Refusal> {
         return Err(Refusal::new(DenyReason::UnsupportedScheme));
     }
     let token = rest.trim_ascii_start();
+    if token.contains(&b',') {
+        // No token has a comma (RFC 6750, 2.1), but a proxy may have joined several lines with it (RFC 9110, 5.3).
+        return Err(Refusal::new(DenyReason::SeveralCredentials));
+    }
     if token.is_empty() { Err(Refusal::new(DenyReason::MalformedToken)) } else { Ok(token) }
 }
 
@@ -70,6 +74,8 @@ mod tests {
         for (values, reason) in [
             (&["Bearer a.b.c", "Bearer a.b.c"][..], SeveralCredentials),
             (&["Bearer a.b.c", ""], SeveralCredentials),
+            (&["Bearer a.b.c,Bearer a.b.c"], SeveralCredentials),
+            (&["Bearer a.b.c, Basic YTpi"], SeveralCredentials),
             (&["xBearer a.b.c"], UnsupportedScheme),
             (&["Bearera.b.c"], UnsupportedScheme),
             (&["Bearer\ta.b.c"], UnsupportedScheme),
