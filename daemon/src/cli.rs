@@ -156,7 +156,7 @@ fn tell_what_was_checked(loaded: &Loaded, out: &mut impl Write) -> io::Result<()
         writeln!(out, "service    {} ({}) at {}", service.name, service.protocol, service.url)?;
     }
     for issuer in &auth.issuers {
-        writeln!(out, "issuer     {}, keys in {}", issuer.issuer, issuer.jwks.display())?;
+        writeln!(out, "issuer     {}, keys in {}", issuer.issuer, issuer.jwks)?;
     }
     for policy in &auth.policies {
         writeln!(out, "policy     {}", policy.display())?;

@@ -5,6 +5,7 @@
 //! - [`envoy`]: Envoy seen through its admin interface: configuration and counters.
 //! - [`call`]: one HTTP request and its answer.
 //! - [`tokens`]: a trusted issuer, and tokens that are wrong in one way each.
+//! - [`keys`]: an issuer that publishes its key set, and can be down.
 //! - [`echo`]: a plain HTTP service that answers with what it was sent.
 //! - [`process`], [`ports`], [`programs`]: children, free ports, and where the built programs are.
 //! - [`eventually`]: waiting for a state, with a limit, and never for a time.
@@ -18,6 +19,7 @@ pub mod call;
 pub mod echo;
 pub mod envoy;
 pub mod eventually;
+pub mod keys;
 pub mod node;
 pub mod ports;
 pub mod process;

@@ -59,7 +59,7 @@ fn the_quickstart_is_right_and_says_what_it_is_for() {
         loaded.config.services.iter().map(|service| service.url.to_string()).collect();
     assert_eq!(services, ["http://127.0.0.1:4001/graphql", "http://127.0.0.1:4002/graphql"]);
     assert_eq!(loaded.config.ingress.address.port(), 10000);
-    assert!(loaded.config.auth.issuers[0].jwks.ends_with("target/quickstart/jwks.json"));
+    assert!(loaded.config.auth.issuers[0].jwks.file().unwrap().ends_with("target/quickstart/jwks.json"));
 }
 
 #[test]

@@ -130,11 +130,13 @@ fn raw_auth(auth: &Auth) -> RawAuth {
 }
 
 fn raw_issuer(issuer: &Issuer) -> RawIssuer {
-    let Issuer { issuer, organisation, jwks, audiences, algorithms } = issuer;
+    let Issuer { issuer, organisation, jwks, jwks_max_stale, jwks_private, audiences, algorithms } = issuer;
     RawIssuer {
         issuer: text(issuer),
         organisation: text(organisation),
-        jwks: path(jwks),
+        jwks: text(jwks),
+        jwks_max_stale: text(WrittenDuration(*jwks_max_stale)),
+        jwks_private: Some(*jwks_private),
         audiences: Some(audiences.clone()),
         algorithms: Some(algorithms.clone()),
     }

@@ -16,16 +16,29 @@ use super::load::{Loaded, read_bounded};
 use super::path::JsonPath;
 use super::problem::{Fault, Problems, Source};
 use super::shape::Shape;
-use super::{Auth, Config, EnvoyProcess, Listen};
+use super::{Auth, Config, EnvoyProcess, KeySource, Listen};
+use crate::jwks::KeySet;
 
 /// Largest key set or policy file in bytes; a larger one is refused.
 const MAX_FILE: u64 = 4 << 20;
 
-/// The content of the files that the configuration names.
+/// What is known of an issuer's keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Keys {
+    /// Nothing yet: its tokens are denied.
+    #[default]
+    None,
+    /// The content of a file.
+    File(String),
+    /// A set from a URL.
+    Fetched(KeySet),
+}
+
+/// The content of the files that the configuration names, and the keys that were fetched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Files {
     /// The key set of each issuer, in the order of the configuration.
-    pub jwks: Vec<String>,
+    pub jwks: Vec<Keys>,
     /// The policies, in the order of the configuration.
     pub policies: Vec<String>,
 }
@@ -98,9 +111,12 @@ impl Inspector<'_> {
             let at = at.key("issuers").index(index).key("jwks");
             let only = |jwks| {
                 let auth = Auth { issuers: vec![issuer.clone()], policies: vec![], ..auth.clone() };
-                (auth, Files { jwks: vec![jwks], policies: vec![] })
+                (auth, Files { jwks: vec![Keys::File(jwks)], policies: vec![] })
             };
-            files.jwks.extend(self.content(&at, &issuer.jwks, only));
+            files.jwks.extend(match &issuer.jwks {
+                KeySource::File(file) => self.content(&at, file, only).map(Keys::File),
+                KeySource::Url(_) => Some(Keys::None),
+            });
         }
         for (index, policy) in auth.policies.iter().enumerate() {
             let only = |text| {

@@ -31,11 +31,13 @@ mod resolve;
 mod shape;
 mod text;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use reqwest::Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,10 +45,10 @@ pub use endpoint::{DEFAULT_GRAPHQL_PATH, Host, Listen, ListenError, Scheme, Serv
 pub use filter::filter_config;
 pub use flags::Flags;
 pub use holder::Holder;
-pub use inspect::Files;
+pub use inspect::{Files, Keys};
 pub(crate) use load::read_bounded;
 pub use load::{Loaded, load};
-pub use names::{IssuerError, IssuerUrl};
+pub use names::{IssuerError, IssuerUrl, KeySetUrlError};
 pub use path::JsonPath;
 pub use problem::{Fault, Problem, Problems, Source};
 pub use resolve::Surroundings;
@@ -141,6 +143,34 @@ pub struct Auth {
     pub policies: Vec<PathBuf>,
 }
 
+/// Where an issuer's key set is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file, which is watched.
+    File(PathBuf),
+    /// An `https` or `http` URL, which is followed.
+    Url(Url),
+}
+
+impl KeySource {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Url(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Url(url) => url.fmt(f),
+        }
+    }
+}
+
 /// One trusted issuer of tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer {
@@ -148,8 +178,12 @@ pub struct Issuer {
     pub issuer: IssuerUrl,
     /// The organisation whose users this issuer names.
     pub organisation: OrgName,
-    /// File with the issuer's key set (RFC 7517).
-    pub jwks: PathBuf,
+    /// Where the issuer's key set is (RFC 7517).
+    pub jwks: KeySource,
+    /// For how long a key set that was fetched serves while the issuer does not confirm it; later its tokens are denied.
+    pub jwks_max_stale: Duration,
+    /// Whether the key set may be fetched from private and link-local addresses, and over plain HTTP.
+    pub jwks_private: bool,
     /// A token must name at least one of these in `aud`; sorted, never empty.
     pub audiences: Vec<String>,
     /// Signature algorithms that are accepted from this issuer; never empty.

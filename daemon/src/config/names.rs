@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use reqwest::Url;
+
 use super::{NameError, OrgName, ServiceName};
 
 /// Longest issuer in bytes; a longer one is refused.
@@ -13,6 +15,34 @@ pub(super) fn service_name(text: &str, org: &OrgName) -> Result<ServiceName, Nam
     match ServiceName::new(text) {
         Ok(name) if name.is_under(org) => Ok(name),
         Ok(_) | Err(_) => ServiceName::new(&format!("{text}.{org}")),
+    }
+}
+
+/// Why a text is no URL of a key set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeySetUrlError {
+    /// Not a URL with a host, of a scheme that is fetched.
+    #[error("it is no https or http URL")]
+    NotUrl,
+    /// Keys that travel in the open can be replaced on their way.
+    #[error("keys over plain http can be replaced on their way")]
+    Plain,
+    /// It would stand in logs.
+    #[error("a URL of keys holds no user and no password")]
+    Credentials,
+}
+
+/// Reads the URL of a key set; plain HTTP only where private targets are allowed.
+pub(super) fn key_set_url(text: &str, private: bool) -> Result<Url, KeySetUrlError> {
+    let url: Url = text.parse().map_err(|_| KeySetUrlError::NotUrl)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(KeySetUrlError::Credentials);
+    }
+    match (url.scheme(), url.has_host()) {
+        ("https", true) => Ok(url),
+        ("http", true) if private => Ok(url),
+        ("http", true) => Err(KeySetUrlError::Plain),
+        (_, _) => Err(KeySetUrlError::NotUrl),
     }
 }
 

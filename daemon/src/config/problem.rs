@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::endpoint::{ListenError, MAX_URL, ServiceUrlError};
 use super::holder::Holder;
-use super::names::IssuerError;
+use super::names::{IssuerError, KeySetUrlError};
 use super::path::JsonPath;
 use super::shape::Kind;
 use super::text::{AddressError, DurationError, LogLevelError};
@@ -171,6 +171,9 @@ pub enum Fault {
     /// No issuer.
     #[error(transparent)]
     Issuer(IssuerError),
+    /// No URL that keys are fetched from.
+    #[error(transparent)]
+    KeySetUrl(KeySetUrlError),
     /// No service's URL.
     #[error(transparent)]
     Url(ServiceUrlError),
@@ -253,6 +256,7 @@ impl Fault {
             Self::NotKeyValue(_) => "KEY=VALUE,KEY=VALUE… or a JSON object",
             Self::Missing { expected } => expected,
             Self::Issuer(_) => "the `iss` of the issuer's tokens, such as https://id.acme.example",
+            Self::KeySetUrl(_) => "a file, or a URL such as https://id.acme.example/.well-known/jwks.json",
             Self::Url(ServiceUrlError::TooLong(_)) => {
                 return Some(format!("a URL of at most {MAX_URL} bytes"));
             }
@@ -318,6 +322,9 @@ impl Fault {
 
             Self::AddressUnusable(_) => flag.map(|flag| format!("choose another with {flag}")),
             Self::SocketInUse(_) => Some("stop that daemon, or give this one another --run-dir".to_owned()),
+            Self::KeySetUrl(KeySetUrlError::Plain) => {
+                Some("use https, or set jwks_private for an issuer inside your own network".to_owned())
+            }
             Self::Differs { .. } => Some("give every issuer the same audiences".to_owned()),
             Self::Duplicate { .. } => Some("change one of the two, or leave one out".to_owned()),
             Self::TooLarge { .. }
@@ -327,6 +334,7 @@ impl Fault {
             | Self::GivenTwice(_)
             | Self::Name(_)
             | Self::Issuer(_)
+            | Self::KeySetUrl(_)
             | Self::Url(_)
             | Self::Address(_)
             | Self::Listen(_)

@@ -133,9 +133,15 @@ pub(super) struct RawIssuer {
     /// The organisation whose users the issuer names [default: the node's].
     #[schemars(extend("x-flag" = "issuer-organisation", "x-value" = "DOMAIN"))]
     pub(super) organisation: Option<String>,
-    /// File of the issuer's public keys (a JSON Web Key Set).
-    #[schemars(extend("x-flag" = "jwks", "x-value" = "FILE"))]
+    /// The issuer's public keys (a JSON Web Key Set): a file, which is watched, or an https URL, which is followed.
+    #[schemars(extend("x-flag" = "jwks", "x-value" = "FILE|URL"))]
     pub(super) jwks: Option<String>,
+    /// How long keys from a URL serve while the issuer does not confirm them, at most 720h; then its tokens are denied.
+    #[schemars(extend("x-flag" = "jwks-max-stale", "x-value" = "TIME", "default" = "24h"))]
+    pub(super) jwks_max_stale: Option<String>,
+    /// Whether keys may be fetched from private and link-local addresses, and over plain HTTP.
+    #[schemars(extend("x-flag" = "jwks-private", "default" = false))]
+    pub(super) jwks_private: Option<bool>,
     /// What a token's `aud` must name, one of several; by flags, one each.
     #[schemars(length(min = 1, max = 64))]
     #[schemars(extend("x-flag" = "audience", "x-value" = "TEXT", "default" = ["catalyst"]))]

@@ -18,12 +18,14 @@ use super::raw::{
 };
 use super::text::{self, Reach};
 use super::{
-    Access, Auth, Config, Egress, Envoy, EnvoyProcess, Gateway, Ingress, Issuer, Limits, Listen, Log,
-    MAX_SOCKET_PATH, Node, NodeId, OrgName, Protocol, Service, ServiceUrl, Xds,
+    Access, Auth, Config, Egress, Envoy, EnvoyProcess, Gateway, Ingress, Issuer, KeySource, Limits, Listen,
+    Log, MAX_SOCKET_PATH, Node, NodeId, OrgName, Protocol, Service, ServiceUrl, Xds,
 };
 
 /// The largest leeway: with more, `exp` would say little.
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
+/// Longest time that keys serve unconfirmed.
+const MAX_STALE: Duration = Duration::from_secs(720 * 3600);
 /// The longest drain: a node that takes longer to stop looks hung.
 const MAX_DRAIN: Duration = Duration::from_secs(3600);
 /// The longest an operation of the gateway may be allowed to take: what takes longer is no request.
@@ -219,13 +221,17 @@ impl Resolver<'_, '_> {
     }
 
     fn issuer(&mut self, at: &JsonPath, raw: RawIssuer, org: Option<&OrgName>) -> Option<Issuer> {
-        let RawIssuer { issuer, organisation, jwks, audiences, algorithms } = raw;
+        let RawIssuer { issuer, organisation, jwks, jwks_max_stale, jwks_private, audiences, algorithms } =
+            raw;
         let expected = "the `iss` of the tokens, such as https://id.acme.example";
         let issuer = self.needed(&at.key("issuer"), issuer, expected);
         let issuer =
             issuer.and_then(|text| self.parsed(&at.key("issuer"), &text, IssuerUrl::new, Fault::Issuer));
-        let jwks = self.needed(&at.key("jwks"), jwks, "the file of the issuer's public keys");
-        let jwks = jwks.and_then(|text| self.file(&at.key("jwks"), &text));
+        let expected = "the issuer's public keys, a file or an https URL";
+        let jwks = self.needed(&at.key("jwks"), jwks, expected);
+        let jwks_private = jwks_private.unwrap_or_default();
+        let jwks = jwks.and_then(|text| self.key_source(&at.key("jwks"), &text, jwks_private));
+        let jwks_max_stale = self.duration(&at.key("jwks_max_stale"), jwks_max_stale, MAX_STALE);
         let organisation = match organisation {
             Some(text) => self.parsed(&at.key("organisation"), &text, OrgName::new, Fault::Name),
             None => org.cloned(),
@@ -238,9 +244,18 @@ impl Resolver<'_, '_> {
             issuer: issuer?,
             organisation: organisation?,
             jwks: jwks?,
+            jwks_max_stale: jwks_max_stale?,
+            jwks_private,
             audiences: audiences?,
             algorithms,
         })
+    }
+
+    fn key_source(&mut self, at: &JsonPath, text: &str, private: bool) -> Option<KeySource> {
+        if !text.contains("://") {
+            return self.file(at, text).map(KeySource::File);
+        }
+        self.parsed(at, text, |text| names::key_set_url(text, private), Fault::KeySetUrl).map(KeySource::Url)
     }
 
     /// The filter asks for one set of audiences, whoever issued the token.

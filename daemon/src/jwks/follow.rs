@@ -1,7 +1,7 @@
 //! The task that keeps one issuer's key set fresh.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
 use tokio::sync::{mpsc, watch};
@@ -31,6 +31,9 @@ pub struct Follower {
     pub issuer: String,
     /// Where its key set is.
     pub fetcher: Fetcher,
+    /// How long the filter uses a set that the issuer does not confirm. It is asked at least twice in that time,
+    /// however long it says that its set is fresh.
+    pub max_stale: Duration,
     /// Where the last good one is kept.
     pub cache: Cache,
     /// Decides whether a set is good; a bad one changes nothing.
@@ -107,7 +110,7 @@ impl Current {
     }
 
     /// Takes what a fetch brought; gives how long it is fresh, or why it changes nothing.
-    fn take(&mut self, fetched: Result<Fetched, FetchError>) -> Result<std::time::Duration, String> {
+    fn take(&mut self, fetched: Result<Fetched, FetchError>) -> Result<Duration, String> {
         let fetched_at = whole_second(SystemTime::now());
         let (set, kids, lifetime) = match fetched.map_err(|error| error.to_string())? {
             Fetched::New { body, etag, lifetime } => {
@@ -128,7 +131,7 @@ impl Current {
             info!(issuer = self.follower.issuer, keys = kids.len(), "new key set");
         }
         self.accept(set, kids);
-        Ok(lifetime)
+        Ok(lifetime.min(self.follower.max_stale / 2))
     }
 
     fn accept(&mut self, set: KeySet, kids: Vec<String>) {

@@ -8,13 +8,15 @@
 //! ```
 //!
 //! - [`run`] makes the directories and sockets, then starts everything; if something is in the way, nothing has started.
-//! - `keys` watches the files that the filter's configuration is made of.
+//! - `keys` keeps what the filter's configuration is made of current: files that it watches, and the key sets that
+//!   `followed` fetches.
 //! - `federation` keeps the gateway's subgraphs as the services are.
 //! - `sockets` binds Unix sockets that only this user can open.
 //!
 //! The end goes backwards: Envoy drains while everything it needs still runs, then the servers stop.
 
 mod federation;
+mod followed;
 mod keys;
 mod sockets;
 
@@ -100,7 +102,8 @@ pub async fn run(loaded: Loaded, files: Files) -> Result<(), RunError> {
         servers.gateway(socket, Arc::clone(&gateway), stopped.clone());
         tokio::spawn(federation::keep(Arc::clone(&gateway), federation::subgraphs(&config), stopped.clone()));
     }
-    tokio::spawn(keys::keep(loaded, publisher, stopped.clone()));
+    let followed = followed::start(&config)?;
+    tokio::spawn(keys::keep(loaded, followed, publisher, stopped.clone()));
     let envoy = start_envoy(&config, admin, stopped)?;
     info!(node = %config.node.id, org = %config.node.org, ingress = %config.ingress.address, "node started");
 

@@ -3,6 +3,7 @@
 mod config;
 mod federation;
 mod harness;
+mod keys;
 mod lifecycle;
 mod panics;
 mod quickstart;

@@ -181,6 +181,10 @@ fn names_urls_and_addresses_are_checked() {
     check("services[0].tags[0]", json!(""), "Tag(Length { length: 0 })");
     check("auth.issuers[0].issuer", json!("id.acme.example"), "Issuer(NotUrl)");
     check("auth.issuers[0].jwks", json!(""), "Empty");
+    check("auth.issuers[0].jwks", json!("ftp://id.acme.example/keys"), "KeySetUrl(NotUrl)");
+    check("auth.issuers[0].jwks", json!("http://id.acme.example/keys"), "KeySetUrl(Plain)");
+    check("auth.issuers[0].jwks", json!("https://a:b@id.acme.example/keys"), "KeySetUrl(Credentials)");
+    check("auth.issuers[0].jwks_max_stale", json!("721h"), "Duration(TooLong { limit: 2592000s })");
     check("auth.issuers[0].audiences[0]", json!(""), "Empty");
     check("auth.leeway", json!("30"), "Duration(Form)");
     check("auth.leeway", json!("6m"), "Duration(TooLong { limit: 300s })");

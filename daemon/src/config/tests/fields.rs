@@ -32,7 +32,9 @@ fn others() -> Value {
             "issuers": [{
                 "issuer": "https://id.globex.example/",
                 "organisation": "globex.example",
-                "jwks": "keys/other.json",
+                "jwks": "https://10.0.0.1/keys",
+                "jwks_max_stale": "2h",
+                "jwks_private": true,
                 "audiences": ["library", "shop"],
                 "algorithms": ["RS512", "EdDSA"],
             }],
@@ -188,7 +190,7 @@ fn the_shortest_command_line_makes_a_node() {
     assert_eq!(config.services[0].url.to_string(), "http://127.0.0.1:4001/graphql");
     assert_eq!(config.services[0].access, Access::Policy);
     assert_eq!(config.auth.issuers[0].organisation, config.node.org);
-    assert_eq!(config.auth.issuers[0].jwks, place.path().join("keys.json"));
+    assert_eq!(config.auth.issuers[0].jwks, KeySource::File(place.path().join("keys.json")));
     assert_eq!(config.auth.issuers[0].audiences, ["catalyst"]);
     assert_eq!(config.gateway.limits, Limits::default(), "the schema tells the gateway's own defaults");
     assert_eq!(config.state_dir, place.path().join("edge-1.catalyst"));
@@ -206,7 +208,7 @@ fn a_path_is_relative_to_the_file_or_the_working_directory() {
     std::fs::write(place.path().join("etc/node.json"), document.to_string()).unwrap();
     let flags = parse_flags(&["--envoy-bin", "bin/envoy"]);
     let config = load(Some(Path::new("etc/node.json")), &flags, &place.around()).unwrap().config;
-    assert_eq!(config.auth.issuers[0].jwks, place.path().join("etc/keys.json"));
+    assert_eq!(config.auth.issuers[0].jwks, KeySource::File(place.path().join("etc/keys.json")));
     assert_eq!(config.auth.policies, [place.path().join("a.cedar"), PathBuf::from("/b.cedar")]);
     assert!(
         matches!(config.envoy.process, EnvoyProcess::Managed { bin, .. } if bin == place.path().join("bin/envoy"))
@@ -219,7 +221,7 @@ fn a_flag_for_a_field_of_the_issuer_leaves_its_other_fields() {
     let loaded = place.load(Some(&least().to_string()), &["--jwks", "new.json"]).unwrap();
     let issuer = &loaded.config.auth.issuers[0];
     assert_eq!(issuer.issuer.as_str(), "https://id.acme.example");
-    assert_eq!(issuer.jwks, place.path().join("new.json"));
+    assert_eq!(issuer.jwks, KeySource::File(place.path().join("new.json")));
 }
 
 #[test]

@@ -64,7 +64,10 @@ fn the_files_are_read_in_order() {
     let place = place();
     let loaded = place.load(Some(&document(&place).to_string()), &[] as &[&str]).unwrap();
     let files = loaded.read_files().unwrap();
-    assert_eq!(files, Files { jwks: vec![JWKS.to_owned()], policies: vec![POLICY.to_owned(); 2] });
+    assert_eq!(
+        files,
+        Files { jwks: vec![Keys::File(JWKS.to_owned())], policies: vec![POLICY.to_owned(); 2] }
+    );
     assert!(!place.path().join("state").exists(), "reading makes nothing");
 }
 

@@ -43,6 +43,7 @@ impl Followed {
         let follower = Follower {
             issuer: "https://id.acme.example".into(),
             fetcher: Fetcher::new(url.parse().unwrap(), Targets::Any, &[]).unwrap(),
+            max_stale: Duration::from_secs(3600),
             // The URL's port differs from run to run; the cache is to see the same one.
             cache: Cache::new(dir, "https://id.acme.example", "the url"),
             check: words,

@@ -8,7 +8,7 @@ use catalyst_routing::attributes::{
 use catalyst_routing::name::{HostName, MAX_NAME_BYTES};
 use catalyst_routing::notification::MAX_REASON_BYTES;
 use catalyst_routing::path::{Hop, MAX_PATH_HOPS, Path};
-use catalyst_routing::router::{MAX_UPDATE_BYTES, MAX_UPDATE_ROUTES};
+use catalyst_routing::router::MAX_UPDATE_BYTES;
 use catalyst_routing::tag::{MAX_TAG_BYTES, MAX_TAGS, Tag, Tags};
 
 use super::*;
@@ -154,14 +154,16 @@ fn no_attributes_take_more_on_the_wire_than_the_core_believes() {
 #[test]
 fn the_longest_update_the_core_makes_fits_a_message() {
     let name = longest().origin.org.to_string();
-    let services = vec![service(&name); MAX_UPDATE_ROUTES];
+    let services = vec![service(&name); MAX_UPDATE_BYTES / MAX_NAME_BYTES + 1];
     let mut full = Update { withdraw: services, ..Update::default() };
     assert!(
         proto::Update::encoded_len(&encode_update(&full)) >= MAX_UPDATE_BYTES,
         "more than the core would make"
     );
-    full.announce =
-        vec![Announcement { paths: vec![Arc::new(longest()); MAX_PATHS], services: vec![service(&name)] }];
+    full.announce = vec![Announcement {
+        paths: std::iter::repeat_with(|| Arc::new(longest())).take(MAX_PATHS).collect(),
+        services: vec![service(&name)],
+    }];
     let frame = encode(&Outgoing::new(Message::Update(full)));
     assert!(frame.0.len() <= MAX_MESSAGE_BYTES, "{}", frame.0.len());
 }
