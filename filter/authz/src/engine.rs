@@ -199,7 +199,7 @@ impl Engine {
         if key.len() > MAX_KEY_BYTES {
             return decide().map(Arc::new);
         }
-        let hash = self.caches.hash_decision(verified.map_or(0, |verified| verified.serial()), key);
+        let hash = self.caches.hash_decision(verified, key);
         if let Some(known) = self.decisions.find(hash, |known| known.is_of(verified, key)) {
             return Ok(known);
         }

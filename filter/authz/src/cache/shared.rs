@@ -1,7 +1,6 @@
 //! The caches that all threads share.
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use moka::sync::Cache;
@@ -30,7 +29,6 @@ struct Inner {
     forged: Cache<u64, Arc<Forged>, BuildHasherDefault<Hashed>>,
     /// The decision caches in use. Locked while an engine is built, never on a request.
     decisions: Mutex<Vec<(PolicyDigest, Weak<Decisions>)>>,
-    serial: AtomicU64,
 }
 
 /// A token that does not verify with a key set.
@@ -57,8 +55,6 @@ impl Caches {
             tokens: bounded(bounds.tokens, |verified: &Arc<Verified>| verified.bytes()),
             forged: bounded(bounds.forged, |forged: &Arc<Forged>| forged.token.len() + size_of::<Forged>()),
             decisions: Mutex::default(),
-            // Zero stands for no token at all.
-            serial: AtomicU64::new(1),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -93,11 +89,6 @@ impl Caches {
         (of_token, hasher.finish())
     }
 
-    /// A number for a newly verified token; no other has it.
-    pub(crate) fn next_serial(&self) -> u64 {
-        self.inner.serial.fetch_add(1, Ordering::Relaxed)
-    }
-
     pub(crate) fn verified(&self, hash: u64, token: &[u8]) -> Option<Arc<Verified>> {
         self.inner.tokens.get(&hash).filter(|verified| verified.token() == token)
     }
@@ -119,9 +110,11 @@ impl Caches {
         self.inner.forged.insert(hash, Arc::new(Forged { token: token.into(), keys }));
     }
 
-    pub(crate) fn hash_decision(&self, serial: u64, rest: &[u8]) -> u64 {
+    /// The hash of a verified token, known by where it lies, and of what follows it. A decision holds on to its token,
+    /// so nothing else lies there while the decision is kept.
+    pub(crate) fn hash_decision(&self, verified: Option<&Arc<Verified>>, rest: &[u8]) -> u64 {
         let mut hasher = self.inner.hash_key.build_hasher();
-        hasher.write_u64(serial);
+        hasher.write_usize(verified.map_or(0, |verified| Arc::as_ptr(verified).addr()));
         hasher.write(rest);
         hasher.finish()
     }

@@ -9,7 +9,7 @@ use thread_local::ThreadLocal;
 
 use super::deny_id::DenyIds;
 use super::outcome::percent_encoded;
-use super::trust::{Issuer, Profile, Trust};
+use super::trust::{Issuer, Profile, Signer, Trust};
 use super::{Engine, Outcome};
 use crate::cache::{Caches, PolicyDigest};
 use crate::cedar::{Policies, Texts, Verdict};
@@ -17,6 +17,7 @@ use crate::config::{
     ConfigError, FilterConfig, IssuerConfig, MAX_CACHE_ENTRIES, MAX_FRONT_ENTRIES, MAX_LEEWAY_SECONDS,
     MAX_REVOCATIONS, Problem, Source, TokenSource,
 };
+use crate::jose::jwk::Jwk;
 use crate::keys::KeySet;
 use crate::request::Timestamp;
 use crate::route::{self, Route};
@@ -188,8 +189,12 @@ fn issuer(config: &IssuerConfig) -> Result<Issuer, ConfigError> {
         groups_claim: config.groups_claim.clone(),
         settings: settings(config),
     };
+    let profile = Arc::new(profile);
+    let signer = |key: &Jwk| Arc::new(Signer { profile: Arc::clone(&profile), key: *key.fingerprint() });
+    let signers = keys.iter().flat_map(|keys: &KeySet| keys.keys()).map(signer).collect();
     Ok(Issuer {
-        profile: Arc::new(profile),
+        signers,
+        profile,
         algorithms: config.algorithms.clone(),
         keys,
         serves_until,

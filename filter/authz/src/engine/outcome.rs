@@ -57,7 +57,7 @@ impl Outcome {
     pub(super) fn is_of(&self, verified: Option<&Arc<Verified>>, key: &[u8]) -> bool {
         let same_token = match (&self.verified, verified) {
             (None, None) => true,
-            (Some(ours), Some(theirs)) => ours.serial() == theirs.serial(),
+            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
             (Some(_), None) | (None, Some(_)) => false,
         };
         same_token && *self.key == *key

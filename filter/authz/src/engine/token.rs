@@ -1,9 +1,10 @@
 //! A token whose signature has verified.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::outcome::percent_encoded;
-use super::trust::Profile;
+use super::trust::{Profile, Signer};
 use crate::claims::{Claims, ClaimsError};
 use crate::jose::jwk::Fingerprint;
 use crate::jose::{base64url, jws};
@@ -13,8 +14,7 @@ use crate::request::Request;
 /// what is looked at on each request. All its texts lie in one allocation: there can be very many of these.
 #[derive(Debug)]
 pub(crate) struct Verified {
-    serial: u64,
-    issuer: Arc<Profile>,
+    signer: Arc<Signer>,
     expires: u64,
     valid_from: u64,
     /// Token, subject, `jti`, and the audiences, one after the other.
@@ -23,8 +23,8 @@ pub(crate) struct Verified {
     subject_end: u32,
     /// Where the `jti` ends, or before where the subject does if there is none.
     token_id_end: u32,
-    audience_ends: Box<[u32]>,
-    key: Fingerprint,
+    /// Where the first audience ends; the others' ends are among what is unusual.
+    audience_end: Option<NonZeroU32>,
     unusual: Option<Box<Unusual>>,
 }
 
@@ -34,17 +34,12 @@ struct Unusual {
     /// The subject as a header's value, where that differs from the subject.
     subject_header: Option<Box<str>>,
     certificate: Option<[u8; 32]>,
+    more_audience_ends: Box<[u32]>,
 }
 
 impl Verified {
     /// `token` has verified, so it is ASCII and of bounded length, as are the claims within.
-    pub(super) fn new(
-        serial: u64,
-        token: &str,
-        issuer: Arc<Profile>,
-        key: Fingerprint,
-        claims: &Claims<'_>,
-    ) -> Self {
+    pub(super) fn new(token: &str, signer: Arc<Signer>, claims: &Claims<'_>) -> Self {
         let mut texts = String::with_capacity(token.len() + claims.subject.len() + 64);
         let mut append = |text: &str| {
             texts.push_str(text);
@@ -53,29 +48,25 @@ impl Verified {
         let token_end = append(token);
         let subject_end = append(&claims.subject);
         let token_id_end = claims.token_id.as_deref().map_or(0, &mut append);
-        let audience_ends = claims.audiences.iter().map(|audience| append(audience)).collect();
+        let mut audience_ends = claims.audiences.iter().map(|audience| append(audience));
+        let audience_end = audience_ends.next().and_then(NonZeroU32::new);
+        let more_audience_ends: Box<[u32]> = audience_ends.collect();
         let header = percent_encoded(&claims.subject, |_| false);
         let subject_header = (header != claims.subject).then(|| header.into_boxed_str());
         let certificate = claims.certificate;
-        let is_unusual = subject_header.is_some() || certificate.is_some();
+        let is_unusual = subject_header.is_some() || certificate.is_some() || !more_audience_ends.is_empty();
         Self {
-            serial,
-            issuer,
+            signer,
             expires: claims.expires,
             valid_from: claims.valid_from,
             texts: texts.into_boxed_str(),
             token_end,
             subject_end,
             token_id_end,
-            audience_ends,
-            key,
-            unusual: is_unusual.then(|| Box::new(Unusual { subject_header, certificate })),
+            audience_end,
+            unusual: is_unusual
+                .then(|| Box::new(Unusual { subject_header, certificate, more_audience_ends })),
         }
-    }
-
-    /// Tells this verification from all others.
-    pub(crate) fn serial(&self) -> u64 {
-        self.serial
     }
 
     pub(crate) fn token(&self) -> &[u8] {
@@ -83,7 +74,7 @@ impl Verified {
     }
 
     pub(crate) fn issuer(&self) -> &Profile {
-        &self.issuer
+        &self.signer.profile
     }
 
     pub(crate) fn subject(&self) -> &str {
@@ -96,7 +87,7 @@ impl Verified {
     }
 
     pub(super) fn key(&self) -> &Fingerprint {
-        &self.key
+        &self.signer.key
     }
 
     pub(super) fn expires(&self) -> u64 {
@@ -113,8 +104,9 @@ impl Verified {
 
     pub(super) fn audiences(&self) -> impl Iterator<Item = &str> {
         let first = self.token_id_end.max(self.subject_end);
-        let starts = [first].into_iter().chain(self.audience_ends.iter().copied());
-        starts.zip(&self.audience_ends).map(|(start, end)| self.text(start, *end))
+        let more = self.unusual.as_ref().map_or(&[][..], |unusual| &unusual.more_audience_ends);
+        let ends = self.audience_end.map(NonZeroU32::get).into_iter().chain(more.iter().copied());
+        ends.scan(first, |start, end| Some(self.text(std::mem::replace(start, end), end)))
     }
 
     fn text(&self, start: u32, end: u32) -> &str {
@@ -138,7 +130,11 @@ impl Verified {
 
     /// About how much memory it takes.
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.texts.len() + size_of_val(&*self.audience_ends)
+        let unusual = self.unusual.as_ref().map_or(0, |unusual| {
+            let header = unusual.subject_header.as_ref().map_or(0, |header| header.len());
+            size_of::<Unusual>() + header + size_of_val(&*unusual.more_audience_ends)
+        });
+        size_of::<Self>() + self.texts.len() + unusual
     }
 }
 
@@ -148,7 +144,7 @@ mod tests {
 
     fn verified(json: &str) -> Verified {
         let claims = Claims::parse(json.as_bytes()).expect("claims");
-        Verified::new(1, "a.b.c", Arc::new(Profile::default()), Fingerprint::default(), &claims)
+        Verified::new("a.b.c", Arc::new(Signer::default()), &claims)
     }
 
     #[test]

@@ -39,11 +39,21 @@ pub(super) struct Issuer {
     pub(super) profile: Arc<Profile>,
     pub(super) algorithms: BTreeSet<Algorithm>,
     pub(super) keys: Option<KeySet>,
+    /// One for each of the keys, in their order.
+    pub(super) signers: Vec<Arc<Signer>>,
     /// After this time the keys no longer serve.
     pub(super) serves_until: Option<Timestamp>,
     pub(super) token_type: TokenType,
     pub(super) revoked_tokens: HashSet<String>,
     pub(super) revoked_subjects: HashSet<String>,
+}
+
+/// One key of one issuer: what a verified token holds on to.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Default))]
+pub(super) struct Signer {
+    pub(super) profile: Arc<Profile>,
+    pub(super) key: Fingerprint,
 }
 
 /// What an issuer's tokens mean. Verified tokens hold on to it, so it is apart from the keys.
@@ -153,11 +163,11 @@ impl Trust {
         let issuer = self.issuers.get(issuer).ok_or_else(|| Refusal::new(DenyReason::UnknownIssuer))?;
         let claims = Claims::from_members(members).map_err(|error| issuer.refuse(claims_reason(&error)))?;
         let unverified = Unverified { token, hash, parts, header, effort };
-        let key = self.verify_for(issuer, caches, &unverified, &claims, now);
-        let key = key.map_err(|reason| issuer.refuse(reason))?;
+        let signer = self.verify_for(issuer, caches, &unverified, &claims, now);
+        let signer = signer.map_err(|reason| issuer.refuse(reason))?;
         // What has verified is base64url and dots.
         let text = std::str::from_utf8(token).map_err(|_| malformed())?;
-        let verified = Verified::new(caches.next_serial(), text, Arc::clone(&issuer.profile), *key, &claims);
+        let verified = Verified::new(text, Arc::clone(signer), &claims);
         Ok((Arc::new(verified), claims))
     }
 
@@ -169,7 +179,7 @@ impl Trust {
         unverified: &Unverified<'_>,
         claims: &Claims<'_>,
         now: Timestamp,
-    ) -> Result<&'i Fingerprint, DenyReason> {
+    ) -> Result<&'i Arc<Signer>, DenyReason> {
         let Unverified { token, hash, parts, header, effort } = unverified;
         if !issuer.algorithms.contains(&header.algorithm) {
             return Err(DenyReason::AlgorithmNotAllowed);
@@ -200,7 +210,8 @@ impl Trust {
         if issuer.is_revoked(&claims.subject, claims.token_id.as_deref()) {
             return Err(DenyReason::Revoked);
         }
-        Ok(key.fingerprint())
+        let signer = issuer.signers.iter().find(|signer| signer.key == *key.fingerprint());
+        Ok(signer.expect("there is a signer for each key"))
     }
 
     /// Checks what depends on time and request, of cached tokens too. The answer is for how long this holds.
