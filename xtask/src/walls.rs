@@ -145,7 +145,9 @@ fn only_the_filter_binds_envoys_functions() {
 #[test]
 fn crates_that_stand_alone_depend_on_none_of_ours() {
     let workspace = Workspace::find().expect("the checkout");
-    for package in ["catalyst-authz", "catalyst-routing", "envoy-dynamic-module"] {
+    for package in
+        ["catalyst-authz", "catalyst-compose", "catalyst-proto", "catalyst-routing", "envoy-dynamic-module"]
+    {
         let tree = tree(&workspace, &["--package", package, "--edges", "normal,build", "--depth", "1"]);
         let root = workspace.root.display().to_string();
         let ours: Vec<&str> = tree.lines().skip(1).filter(|line| line.contains(&root)).collect();
